@@ -1,0 +1,54 @@
+# Each target sets up what it needs. PYTHON and VENV may be given: make test PYTHON=python3.12
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+OUTPUT ?= demo_output
+ARGS ?=
+
+UNAME := $(shell uname -s)
+# Qt's X11 platform needs a display: tests bring their own (pytest-xvfb), other targets borrow one.
+ifeq ($(UNAME),Linux)
+export QT_QPA_PLATFORM := xcb
+VIRTUAL_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,xvfb-run --auto-servernum --server-args="-screen 0 1600x1000x24")
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench clean install system-libraries
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: install system-libraries ## the pixel classifier on a real image; results go to demo_output/
+	$(VIRTUAL_DISPLAY) $(BIN)/segmotif demo --output $(OUTPUT) $(ARGS)
+
+test: install system-libraries ## every test, under a virtual display (ARGS="-k name" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install ## style, types, who may import whom, module sizes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_module_sizes.py
+
+format: install ## let ruff put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## measure against other tools and write benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove the environment, caches and results
+	rm -rf $(VENV) build dist $(OUTPUT) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f src/napari_segmotif/napari.yaml src/napari_segmotif/sample_data
+	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py scripts/create_environment.sh
+	@sh scripts/create_environment.sh $(PYTHON) $(VENV)
+	@touch $@
+
+system-libraries:
+	@sh scripts/install_system_libraries.sh

@@ -1,0 +1,127 @@
+"""Segment bio-images by painting: the public names of napari-segmotif.
+
+Every name is imported when it is first used, so that `import napari_segmotif` costs next to nothing and
+loads neither torch nor Qt.
+
+Examples
+--------
+>>> import napari_segmotif as segmotif
+>>> sample = segmotif.simulate_tissue(shape=(128, 128))
+>>> classifier = segmotif.PixelClassifier().fit(sample.image, sample.annotation)  # doctest: +SKIP
+>>> classes = classifier.predict(sample.image)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .common.axes import ImageSource
+    from .common.image_io import ImageWriter, OpenedImage, find_images, open_image, write_image
+    from .common.metrics import ClassificationScores, confusion_matrix, mean_iou
+    from .common.progress import CancelToken, Progress, run_job
+    from .common.scribbles import simulate_scribbles
+    from .common.simulation import (
+        SimulatedImage,
+        simulate_nuclei_2d,
+        simulate_nuclei_3d,
+        simulate_tissue,
+    )
+    from .errors import (
+        AnnotationError,
+        AxesError,
+        DeviceMemoryError,
+        ImageFileError,
+        InputError,
+        JobCancelled,
+        MissingExtraError,
+        ModelFileError,
+        ModelMismatchError,
+        NotFittedError,
+        SegmotifError,
+        StorageError,
+    )
+    from .pixel.classifier import PixelClassifier
+    from .pixel.features import PixelFeatures
+    from .pixel.objects import make_objects
+    from .pixel.prediction import Prediction
+    from .pixel.suggestion import Suggestion
+    from .pixel.validation import ValidationReport
+
+    __version__: str
+
+__all__ = [
+    "AnnotationError",
+    "AxesError",
+    "CancelToken",
+    "ClassificationScores",
+    "DeviceMemoryError",
+    "ImageFileError",
+    "ImageSource",
+    "ImageWriter",
+    "InputError",
+    "JobCancelled",
+    "MissingExtraError",
+    "ModelFileError",
+    "ModelMismatchError",
+    "NotFittedError",
+    "OpenedImage",
+    "PixelClassifier",
+    "PixelFeatures",
+    "Prediction",
+    "Progress",
+    "SegmotifError",
+    "SimulatedImage",
+    "StorageError",
+    "Suggestion",
+    "ValidationReport",
+    "__version__",
+    "confusion_matrix",
+    "find_images",
+    "make_objects",
+    "mean_iou",
+    "open_image",
+    "run_job",
+    "simulate_nuclei_2d",
+    "simulate_nuclei_3d",
+    "simulate_scribbles",
+    "simulate_tissue",
+    "write_image",
+]
+
+# Which module has which public names; a test compares it with the imports above and with __all__.
+_PUBLIC = {
+    "common.axes": "ImageSource",
+    "common.image_io": "ImageWriter OpenedImage find_images open_image write_image",
+    "common.metrics": "ClassificationScores confusion_matrix mean_iou",
+    "common.progress": "CancelToken Progress run_job",
+    "common.scribbles": "simulate_scribbles",
+    "common.simulation": "SimulatedImage simulate_nuclei_2d simulate_nuclei_3d simulate_tissue",
+    "errors": "AnnotationError AxesError DeviceMemoryError ImageFileError InputError JobCancelled "
+    "MissingExtraError ModelFileError ModelMismatchError NotFittedError SegmotifError StorageError",
+    "pixel.classifier": "PixelClassifier",
+    "pixel.features": "PixelFeatures",
+    "pixel.objects": "make_objects",
+    "pixel.prediction": "Prediction",
+    "pixel.suggestion": "Suggestion",
+    "pixel.validation": "ValidationReport",
+}
+_HOME = {name: module for module, names in _PUBLIC.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name == "__version__":
+        value: Any = import_module("importlib.metadata").version("napari-segmotif")
+    elif name in _HOME:
+        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})

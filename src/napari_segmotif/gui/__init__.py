@@ -1,0 +1,1 @@
+"""The only rooms that know napari and Qt: widgets, layer snapshots, the job runner, forms and plots."""

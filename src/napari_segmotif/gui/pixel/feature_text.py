@@ -1,0 +1,72 @@
+"""What each feature family is called, what it sees, and the presets of the grid. No Qt in here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...pixel.features import DEFAULT_SIGMAS, FAMILIES
+
+Pairs = frozenset[tuple[str, float]]
+
+#: family -> (plain name, what it sees)
+PLAIN_NAMES: dict[str, tuple[str, str]] = {
+    "gaussian": (
+        "Brightness",
+        "Smoothed brightness and colour (Gaussian). Sees how bright a place is; a larger σ averages over more.",
+    ),
+    "gradient_magnitude": (
+        "Edges",
+        "Edge strength (gradient magnitude of a Gaussian). High along borders, whichever way they run.",
+    ),
+    "laplacian_of_gaussian": (
+        "Blobs",
+        "Blobs and dark or bright spots about σ wide (Laplacian of Gaussian); its sign tells inside from rim.",
+    ),
+    "difference_of_gaussians": (
+        "Spots",
+        "Detail of one size only (difference of two Gaussians): spots and grain, with slow shading removed.",
+    ),
+    "hessian_eigenvalues": (
+        "Ridges",
+        "Ridges, fibres, membranes and blobs (eigenvalues of the Hessian): how the brightness curves, along and across.",
+    ),
+    "structure_tensor_eigenvalues": (
+        "Texture",
+        "Texture (eigenvalues of the structure tensor): how much it varies here, and whether it runs in one direction.",
+    ),
+}
+
+TEXTURE = ("gaussian", "structure_tensor_eigenvalues", "difference_of_gaussians")
+EDGES = ("gaussian", "gradient_magnitude", "hessian_eigenvalues")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named choice in the grid."""
+
+    name: str
+    tooltip: str
+    families: tuple[str, ...]
+    sigmas: tuple[float, ...]
+
+    def pairs(self) -> Pairs:
+        """Return what is ticked, as (family, sigma)."""
+        return frozenset((f, s) for f in self.families for s in self.sigmas if is_possible(f, s))
+
+
+PRESETS = (
+    Preset("Quick", "Few features at three scales: fast, and often enough.", FAMILIES, (1.0, 1.6, 3.5)),
+    Preset("Default", "All families at all scales, as ilastik offers them.", FAMILIES, DEFAULT_SIGMAS),
+    Preset("Edges", "Borders, membranes, fibres.", EDGES, (0.7, 1.0, 1.6, 3.5)),
+    Preset("Texture", "Tissue and grain, at larger scales.", TEXTURE, (0.7, 1.6, 3.5, 5.0, 10.0)),
+)
+
+
+def is_possible(family: str, sigma: float) -> bool:
+    """Whether a family exists at this sigma: below half a pixel only the Gaussian does."""
+    return family == "gaussian" or sigma >= 0.5
+
+
+def sigma_text(sigma: float) -> str:
+    """Write a sigma as short as it can be read back."""
+    return f"{sigma:g}"

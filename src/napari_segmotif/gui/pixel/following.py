@@ -1,0 +1,126 @@
+"""Live: after each stroke the visible region follows; after each move of the view it is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject
+
+from ...errors import SegmotifError
+from ..layers import LayerSnapshot
+from ..view import visible_region
+from .classes import starting_classes, with_labels
+from .live_region import Region
+from .session import Counted, Followed, Shown
+from .workbench import FOLLOWING, Workbench
+
+
+class Following(QObject):
+    """Runs the jobs that follow the user. They give way to every other job, and take up again after it.
+
+    Parameters
+    ----------
+    bench
+        What to work with.
+    on_trained
+        Called after the classifier was trained.
+    """
+
+    def __init__(self, bench: Workbench, on_trained: Callable[[], object], parent: QObject) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self._on_trained = on_trained
+        self._waiting = False
+        bench.runner.busy_changed.connect(self._on_busy)
+
+    def follow(self) -> None:
+        """Look at the annotation and the view as they are now."""
+        self._start(self._bench.train.live)
+
+    def show_once(self) -> None:
+        """Predict what is visible, Live or not: somebody has just trained."""
+        self._start(True)
+
+    def _start(self, live: bool) -> None:
+        bench = self._bench
+        if bench.data.current_pair is None:
+            return
+        if bench.runner.busy and bench.runner.running_name != FOLLOWING:
+            self._waiting = self._waiting or live
+            return
+        self._waiting = False
+        try:
+            intent = bench.intent()
+            source = bench.source()
+        except SegmotifError as error:
+            bench.say(str(error), "warning")
+            return
+        region = self._visible(source, live)
+        outputs = bench.train.outputs
+        session = bench.session
+        bench.runner.start(
+            lambda cancel: session.follow(intent, region, outputs=outputs, live=live, cancel=cancel),
+            name=FOLLOWING,
+            on_partial=lambda partial: self._show(partial, source),
+            on_result=self._on_followed,
+            on_error=self._on_error,
+            layers=bench.layers(),
+        )
+
+    def look(self) -> None:
+        """The view moved: predict what it shows now. Nothing is trained for that, nothing where Live is off."""
+        if self._bench.train.live and self._bench.session.fitted:
+            self.follow()
+
+    def _visible(self, source: LayerSnapshot, live: bool) -> Region | None:
+        if self._bench.viewer.dims.ndisplay == 3:
+            if live:
+                self._bench.say("Live works in the 2D view; for the volume press Predict all.", "info")
+            return None
+        return visible_region(self._bench.viewer, source)
+
+    def _show(self, partial: Any, source: LayerSnapshot) -> None:
+        bench = self._bench
+        if isinstance(partial, Counted):
+            self._show_counts(partial)
+        elif isinstance(partial, Shown):
+            image = bench.data.image.layer
+            details = {"coverage": "visible part", "n_trees": partial.prediction.n_trees}
+            # The first look of the first training comes before there is a classifier to tell about.
+            recipe = bench.recipe(image, source, **details) if bench.session.fitted else {"tool": "pixel", **details}
+            bench.outputs.show(
+                partial.prediction,
+                source,
+                version=partial.version,
+                entries=bench.table.entries,
+                classes=partial.classes,
+                recipe=recipe,
+                whole=False,
+            )
+
+    def _show_counts(self, counted: Counted) -> None:
+        """Show what is painted; a label that was painted without being in the table gets a row."""
+        table = self._bench.table
+        entries = with_labels(table.entries, counted.in_view) or starting_classes()
+        table.set_counts(counted.in_view)
+        if entries != table.entries:
+            table.set_entries(entries)
+            table.changed.emit()
+
+    def _on_followed(self, followed: Followed) -> None:
+        if followed.problem:
+            self._bench.say(followed.problem[:1].upper() + followed.problem[1:], "info")
+        elif followed.trained:
+            self._on_trained()
+        if followed.partly:
+            self._bench.say("The view is too large to follow all of it: zoom in, or press Predict all.", "info")
+
+    def _on_error(self, error: Exception) -> bool:
+        self._bench.say(str(error), "error")
+        return False
+
+    def _on_busy(self, busy: bool) -> None:
+        if not busy and self._waiting:
+            self._waiting = False
+            self.follow()

@@ -1,0 +1,205 @@
+"""Predictions as layers: segmentation, one probability layer a class, uncertainty; and the objects made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+from napari.utils.colormaps import Colormap
+
+from ...pixel.prediction import Prediction
+from ..layers import LayerSnapshot
+from ..results import label_colormap, result_layer, show_probabilities, show_result
+from .classes import ClassEntry, colors_of, names_of, with_labels
+from .live_region import Region
+
+SEGMENTATION, PROBABILITIES, UNCERTAINTY = "labels", "probabilities", "uncertainty"
+
+#: Clear where the classifier is sure, warm where it hesitates.
+_HESITATION = Colormap([[0.2, 0, 0.3, 0.0], [0.8, 0.2, 0.4, 0.6], [1.0, 0.85, 0.3, 0.9]], name="hesitation")
+
+
+def segmentation_name(source: LayerSnapshot) -> str:
+    """Return the name of the segmentation of an image."""
+    return f"{source.name} · segmentation"
+
+
+def probability_name(source: LayerSnapshot) -> str:
+    """Return what the names of the probability layers of an image begin with."""
+    return f"{source.name} · probability"
+
+
+def uncertainty_name(source: LayerSnapshot) -> str:
+    """Return the name of the uncertainty of an image."""
+    return f"{source.name} · uncertainty"
+
+
+def objects_name(source: LayerSnapshot, class_name: str) -> str:
+    """Return the name of the objects made of one class of an image."""
+    return f"{source.name} · {class_name} objects"
+
+
+class OutputLayers:
+    """The result layers of this widget.
+
+    A live result covers a region of the image. What an earlier classifier had left around it is wiped as soon as the
+    first result of a newer one arrives: a mixture of two classifiers would look like one.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        self._viewer = napari_viewer
+        self._written: dict[str, tuple[int, list[Region | None]]] = {}  # layer id of source -> version, regions
+        self._class_layers: dict[tuple[str, int], str] = {}  # (source, label) -> name of its probability layer
+
+    def show(
+        self,
+        prediction: Prediction,
+        source: LayerSnapshot,
+        *,
+        version: int,
+        entries: Sequence[ClassEntry],
+        classes: Sequence[int],
+        recipe: Mapping[str, Any],
+        whole: bool,
+    ) -> list[Layer]:
+        """Show a prediction of the classifier `version`, of the whole image or of `prediction.region`.
+
+        Returns
+        -------
+        list of layers
+            Those that show it now.
+        """
+        region = None if whole else prediction.region
+        self._wipe_older(source, version, region)
+        entries = with_labels(tuple(entries), classes)
+        layers: list[Layer] = []
+        if prediction.labels is not None:
+            layers.append(
+                show_result(
+                    self._viewer,
+                    "labels",
+                    prediction.labels,
+                    source,
+                    name=segmentation_name(source),
+                    recipe={**recipe, "output": SEGMENTATION},
+                    region=region,
+                    colors=self._new_colors(source, entries),
+                    opacity=0.45,
+                )
+            )
+        if prediction.uncertainty is not None:
+            layers.append(
+                show_result(
+                    self._viewer,
+                    "image",
+                    prediction.uncertainty,
+                    source,
+                    name=uncertainty_name(source),
+                    recipe={**recipe, "output": UNCERTAINTY},
+                    region=region,
+                    colormap=_HESITATION,
+                    contrast_limits=(0.0, 1.0),
+                    blending="translucent_no_depth",
+                )
+            )
+        if prediction.probabilities is not None:
+            layers += self._show_probabilities(prediction.probabilities, source, entries, classes, recipe, region)
+        return layers
+
+    def _show_probabilities(
+        self,
+        probabilities: Any,
+        source: LayerSnapshot,
+        entries: Sequence[ClassEntry],
+        classes: Sequence[int],
+        recipe: Mapping[str, Any],
+        region: Region | None,
+    ) -> list[Layer]:
+        names, colors = names_of(entries), colors_of(entries)
+        prefix = probability_name(source)
+        for label in classes:  # a renamed class gets a layer of its new name; the old one goes
+            name = f"{prefix}: {names[label]}"
+            old = self._class_layers.get((source.layer_id, label))
+            if old is not None and old != name:
+                self._remove(source, old)
+            self._class_layers[source.layer_id, label] = name
+        return show_probabilities(
+            self._viewer,
+            probabilities,
+            source,
+            name=prefix,
+            recipe={**recipe, "output": PROBABILITIES},
+            class_names=[names[label] for label in classes],
+            class_colors=[colors[label] for label in classes],
+            region=region,
+        )
+
+    def show_objects(
+        self, objects: Any, source: LayerSnapshot, class_name: str, recipe: Mapping[str, Any]
+    ) -> Layer:
+        """Show instance labels, in napari's cyclic colours."""
+        name = objects_name(source, class_name)
+        return show_result(self._viewer, "labels", objects, source, name=name, recipe=recipe, opacity=0.6)
+
+    def recolor(self, source: LayerSnapshot, entries: Sequence[ClassEntry]) -> None:
+        """Give the segmentation of an image the colours of the table."""
+        layer = result_layer(self._viewer, "labels", source, segmentation_name(source))
+        if layer is not None:
+            layer.colormap = label_colormap(colors_of(entries))
+
+    def forget(self) -> None:
+        """Forget what was written where; the layers stay with the viewer."""
+        self._written.clear()
+        self._class_layers.clear()
+
+    # ---- helpers ----------------------------------------------------------------------------------------------
+
+    def _new_colors(self, source: LayerSnapshot, entries: Sequence[ClassEntry]) -> dict[int, str] | None:
+        """The class colours, where the layer does not have them yet: setting a colormap draws everything again."""
+        colors = colors_of(entries)
+        layer = result_layer(self._viewer, "labels", source, segmentation_name(source))
+        if layer is None:
+            return colors
+        shown = {
+            int(label): tuple(np.round(np.asarray(color)[:3] * 255).astype(int))
+            for label, color in layer.colormap.color_dict.items()
+            if label
+        }
+        wanted = {label: tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) for label, c in colors.items()}
+        return None if shown == wanted else colors
+
+    def _wipe_older(self, source: LayerSnapshot, version: int, region: Region | None) -> None:
+        known, regions = self._written.get(source.layer_id, (version, []))
+        if known != version:
+            if region is not None:
+                for layer in self._region_layers(source):
+                    for old in regions:
+                        _wipe(layer, old, source)
+            regions = []
+        self._written[source.layer_id] = (version, [*(r for r in regions if r != region), region])
+
+    def _region_layers(self, source: LayerSnapshot) -> list[Layer]:
+        names = [("labels", segmentation_name(source)), ("image", uncertainty_name(source))]
+        names += [("image", name) for (owner, _), name in self._class_layers.items() if owner == source.layer_id]
+        found = [result_layer(self._viewer, kind, source, name) for kind, name in names]  # type: ignore[arg-type]
+        return [layer for layer in found if layer is not None]
+
+    def _remove(self, source: LayerSnapshot, name: str) -> None:
+        layer = result_layer(self._viewer, "image", source, name)
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
+
+def _wipe(layer: Layer, region: Region | None, source: LayerSnapshot) -> None:
+    data = layer.data
+    if not isinstance(data, np.ndarray) or not data.flags.writeable:
+        return
+    if region is None:
+        data[...] = 0
+        return
+    parts = dict(zip(source.output_axes, region, strict=True))
+    index = tuple(parts.get(letter, slice(None)) for letter in source.result_axes)
+    if data.ndim == len(index):
+        data[index] = 0

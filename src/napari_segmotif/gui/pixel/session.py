@@ -1,0 +1,313 @@
+"""What the user wants, frozen, and the jobs it turns into. No Qt, no napari: a job never sees a layer.
+
+The session also keeps the classifier from one job to the next. Jobs run one at a time (the runner sees to it), so
+nothing here is locked.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...common.axes import ImageSource
+from ...common.progress import CancelToken, Job, Progress
+from ...errors import AnnotationError, InputError, NotFittedError
+from ...pixel.classifier import PixelClassifier
+from ...pixel.feature_cache import FeatureCache
+from ...pixel.features import PixelFeatures
+from ...pixel.parameters import ForestParameters
+from ...pixel.prediction import Prediction
+from ...pixel.strokes import count_strokes
+from .classes import ClassEntry, Counts, check_counts, colors_of, names_of
+from .live_region import Region, live_blocks
+
+_ADOPTED = ("a classifier that was loaded or selected: it is kept until something is painted",)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and what is painted on it: `annotation` has the axes of the image without channels.
+
+    Where it is the very array that painting goes on in, `painted_on` says so: a job copies it before it looks.
+    """
+
+    image: ImageSource
+    annotation: NDArray[Any]
+    channel_names: tuple[str, ...] = ()
+    painted_on: bool = False
+
+    def frozen(self) -> Pair:
+        """Return the pair with an annotation of its own."""
+        return replace(self, annotation=np.array(self.annotation), painted_on=False) if self.painted_on else self
+
+
+@dataclass(frozen=True)
+class Intent:
+    """Everything that decides what a classifier will be. The first pair is the one in view."""
+
+    pairs: tuple[Pair, ...]
+    features: PixelFeatures | None
+    entries: tuple[ClassEntry, ...]
+    forest: ForestParameters = ForestParameters()
+
+    def frozen(self) -> Intent:
+        """Return the intent with copies of annotations that painting goes on in."""
+        return replace(self, pairs=tuple(p.frozen() for p in self.pairs))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Pixels and strokes of each class on the annotation in view, and the labels on all of them."""
+
+    in_view: Counts
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A prediction to be shown, the version of the classifier that made it, and its classes."""
+
+    prediction: Prediction
+    version: int
+    classes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What following the user came to; `problem` says in words why nothing could be trained."""
+
+    trained: bool
+    problem: str = ""
+    partly: bool = False
+
+
+class Session:
+    """The classifier, and the jobs on it."""
+
+    def __init__(self) -> None:
+        self.classifier: PixelClassifier | None = None
+        self.version = 0
+        self._cache = FeatureCache()
+        self._draft: PixelClassifier | None = None  # what training works on; it may be cancelled half-way
+        self._setup: tuple[Any, ...] | None = None
+        self._trained_on: tuple[Any, ...] | None = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there is a classifier that can predict."""
+        return self.classifier is not None and hasattr(self.classifier, "classes_")
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The labels that the classifier knows, ascending; none where it is not trained."""
+        return tuple(int(label) for label in self.require().classes_) if self.fitted else ()
+
+    def require(self) -> PixelClassifier:
+        """Return the trained classifier.
+
+        Raises
+        ------
+        NotFittedError
+            Where there is none yet.
+        """
+        if self.classifier is None or not self.fitted:
+            raise NotFittedError("train a classifier first: paint two classes and press Train (got none)")
+        return self.classifier
+
+    # ---- jobs -------------------------------------------------------------------------------------------------
+
+    def follow(
+        self, intent: Intent, region: Region | None, *, outputs: Sequence[str], live: bool, cancel: CancelToken
+    ) -> Job[Followed]:
+        """Count what is painted; where `live`, train again if that changed, and predict the visible region.
+
+        Yields Progress whose `partial` is first a Counted, then a Shown of a small forest, of the full one, and of
+        the blocks around it.
+        """
+        intent = intent.frozen()
+        counted = count(intent)
+        yield Progress(0, 0, "counting strokes", partial=counted)
+        if not live or region is None or not outputs:
+            return Followed(False)
+        blocks = live_blocks(region)
+        partly = sum(_size(block) for block in blocks) < _size(region)
+        state = self._state(intent)
+        if self._trained_on is _ADOPTED:
+            self._trained_on = state
+        if self.fitted and state == self._trained_on:
+            yield from self._predict_blocks(intent, blocks, outputs, cancel)
+            return Followed(False, partly=partly)
+        problem = "tick at least one feature." if intent.features is None else cannot_train(counted, intent.entries)
+        if problem:
+            return Followed(False, problem)
+        yield from self._retrain(intent, counted, blocks[0], outputs, cancel)
+        self._trained_on = state
+        yield from self._predict_blocks(intent, blocks[1:], outputs, cancel)
+        return Followed(True, partly=partly)
+
+    def _retrain(
+        self, intent: Intent, counted: Counted, region: Region, outputs: Sequence[str], cancel: CancelToken
+    ) -> Job[None]:
+        classifier = self._prepare(intent)
+        self.version += 1
+        version, classes = self.version, counted.labels
+        job = classifier.live_iter(**_training(intent), image_index=0, region=region, outputs=tuple(outputs), cancel=cancel)
+        try:
+            while True:
+                progress = next(job)
+                if progress.partial is not None:
+                    progress = replace(progress, partial=Shown(progress.partial, version, classes))
+                yield progress
+        except StopIteration as end:
+            full = end.value
+        finally:
+            job.close()
+        self.classifier = classifier
+        yield Progress(1, 1, "trained", partial=Shown(full, version, classes))
+
+    def _predict_blocks(
+        self, intent: Intent, blocks: Sequence[Region], outputs: Sequence[str], cancel: CancelToken
+    ) -> Job[None]:
+        for index, block in enumerate(blocks):
+            yield Progress(index, len(blocks), "showing the visible part")
+            prediction = yield from self.predict(intent.pairs[0].image, outputs, cancel, region=block)
+            shown = Shown(prediction, self.version, self.classes)
+            yield Progress(index + 1, len(blocks), "showing the visible part", partial=shown)
+
+    def train(self, intent: Intent, cancel: CancelToken) -> Job[PixelClassifier]:
+        """Train on every pair with all trees.
+
+        Raises
+        ------
+        AnnotationError, InputError
+            Where nothing, or one class only, is painted, or no feature is ticked.
+        """
+        intent = intent.frozen()
+        counted = count(intent)
+        yield Progress(0, 0, "counting strokes", partial=counted)
+        if intent.features is None:
+            raise InputError("tick at least one feature (got none)")
+        problem = cannot_train(counted, intent.entries)
+        if problem:
+            raise AnnotationError(f"{problem.rstrip('.')} (got {len(counted.labels)} painted classes)")
+        classifier = self._prepare(intent)
+        yield from classifier.fit_iter(**_training(intent), cancel=cancel)
+        self.classifier = classifier
+        self._trained_on = self._state(intent)
+        self.version += 1
+        return classifier
+
+    def predict(
+        self,
+        image: ImageSource,
+        outputs: Sequence[str],
+        cancel: CancelToken,
+        *,
+        out: Mapping[str, Any] | None = None,
+        region: Region | None = None,
+    ) -> Job[Prediction]:
+        """Predict an image, or a region of it; into `out` where that is given."""
+        job = self.require().predict_iter(image, outputs=tuple(outputs), region=region, out=out, cancel=cancel)  # type: ignore[arg-type]
+        return (yield from job)
+
+    def load(self, path: Path) -> PixelClassifier:
+        """Take a classifier from a file."""
+        return self.adopt(PixelClassifier.load(path))
+
+    def adopt(self, classifier: PixelClassifier) -> PixelClassifier:
+        """Take over a trained classifier. It is not trained again until something is painted or changed."""
+        classifier.cache = self._cache
+        self.classifier = classifier
+        self._draft = None
+        self._trained_on = _ADOPTED
+        self.version += 1
+        return classifier
+
+    def rename(self, entries: Sequence[ClassEntry]) -> None:
+        """Give the classifier the names and colours in the table; no training is needed for that."""
+        if self.fitted:
+            classifier = self.require()
+            classifier.class_names_.update({k: v for k, v in names_of(entries).items() if k in self.classes})
+            classifier.class_colors_.update({k: v for k, v in colors_of(entries).items() if k in self.classes})
+
+    # ---- helpers ----------------------------------------------------------------------------------------------
+
+    def _prepare(self, intent: Intent) -> PixelClassifier:
+        """The classifier to train: the same one as long as its parameters stay; else a new one with the old cache."""
+        setup = (intent.features, intent.forest)
+        if self._draft is None or self._setup != setup:
+            self._draft = PixelClassifier(
+                intent.features,
+                **constructor_arguments(intent.forest),
+            )
+            self._draft.cache = self._cache
+            self._setup = setup
+        return self._draft
+
+    @staticmethod
+    def _state(intent: Intent) -> tuple[Any, ...]:
+        """What the training depends on; equal states need no new training."""
+        pairs = tuple(
+            (id(p.image.array), p.image.axes, p.image.spacing, zlib.crc32(np.ascontiguousarray(p.annotation)))
+            for p in intent.pairs
+        )
+        return (pairs, intent.features, intent.forest)
+
+
+def constructor_arguments(forest: ForestParameters) -> dict[str, Any]:
+    """Return the forest's parameters as PixelClassifier takes them."""
+    arguments = forest.model_dump()
+    if arguments["class_weight"] == "none":
+        arguments["class_weight"] = None
+    return arguments
+
+
+def _training(intent: Intent) -> dict[str, Any]:
+    return {
+        "images": [p.image for p in intent.pairs],
+        "annotations": [p.annotation for p in intent.pairs],
+        "class_names": names_of(intent.entries),
+        "class_colors": colors_of(intent.entries),
+        "channel_names": intent.pairs[0].channel_names,
+    }
+
+
+def _size(region: Region) -> int:
+    return int(np.prod([s.stop - s.start for s in region]))
+
+
+def count(intent: Intent) -> Counted:
+    """Count what is painted.
+
+    Raises
+    ------
+    AnnotationError
+        Where an annotation holds objects instead of classes, or negative labels.
+    """
+    in_view: Counts = {}
+    labels: set[int] = set()
+    for index, pair in enumerate(intent.pairs):
+        axes = pair.image.output_axes
+        counts = count_strokes(pair.annotation, axes.index("T") if "T" in axes else None)
+        check_counts(counts)
+        labels.update(counts)
+        if index == 0:
+            in_view = counts
+    return Counted(in_view, tuple(sorted(labels)))
+
+
+def cannot_train(counted: Counted, entries: Sequence[ClassEntry]) -> str:
+    """Say what is still to be painted, or "" where there is enough to train on."""
+    if not counted.labels:
+        return "paint a few strokes of each class."
+    if len(counted.labels) == 1:
+        label = counted.labels[0]
+        name = names_of(entries).get(label, f"Class {label}")
+        return f"only “{name}” is painted so far: paint strokes of a second class."
+    return ""

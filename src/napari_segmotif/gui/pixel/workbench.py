@@ -1,0 +1,120 @@
+"""What the widget's jobs have in common: the viewer, the session, the panels, and how to talk to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+from napari.utils.notifications import show_warning
+
+from ...common.axes import ImageSource
+from ...common.progress import CancelToken, Job
+from ...errors import AnnotationError, InputError
+from ..layers import LayerSnapshot, snapshot_image, snapshot_labels
+from ..runner import JobRunner
+from .class_table import ClassTable
+from .data_panel import DataPanel, PairOfLayers
+from .feature_grid import FeatureGrid
+from .outputs import OutputLayers
+from .recipe import FileOfLayer, recipe_of
+from .session import Intent, Pair, Session
+from .train_panel import TrainPanel
+
+_COLORS_OF_LIGHT = ("red", "green", "blue", "alpha")
+#: Larger annotations are copied in the worker thread: copying them here would be felt.
+_COPIED_HERE_BYTES = 32 * 2**20
+
+
+@dataclass
+class Workbench:
+    """The parts that the jobs work with; `say` shows a sentence in the widget, with "info", "warning" or "error"."""
+
+    viewer: Any
+    session: Session
+    runner: JobRunner
+    outputs: OutputLayers
+    data: DataPanel
+    table: ClassTable
+    grid: FeatureGrid
+    train: TrainPanel
+    say: Callable[[str, str], None]
+
+    def source(self) -> LayerSnapshot:
+        """Return the chosen image as it is now.
+
+        Raises
+        ------
+        InputError
+            Where there is none, or it cannot be used.
+        """
+        self.data.refresh()
+        source = self.data.source
+        if source is None:
+            raise InputError(f"{self.data.problem() or 'open an image first'} (got no image)")
+        return source
+
+    def intent(self) -> Intent:
+        """Return a frozen description of what the user wants now.
+
+        Raises
+        ------
+        InputError, AnnotationError
+            Where no image and annotation that fit each other are chosen.
+        """
+        self.source()
+        problem = self.data.problem()
+        if problem:
+            raise AnnotationError(problem)
+        layers = self.data.pairs
+        if self.data.current_pair is None:
+            raise AnnotationError("choose an annotation layer, or press New annotation (got none)")
+        return Intent(
+            tuple(_pair(p) for p in layers),
+            self.grid.features,
+            self.table.entries,
+            self.train.forest,
+        )
+
+    def layers(self) -> Sequence[Layer]:
+        """Return the layers that a job on the training set depends on."""
+        return [layer for pair in self.data.pairs for layer in (pair.image, pair.annotation)]
+
+    def recipe(self, image: Layer | None, source: LayerSnapshot, **details: Any) -> dict[str, Any]:
+        """Return what made a result of the present classifier."""
+        return recipe_of(self.session.require(), file_of(image, source.to_source()), **details)
+
+    def start(self, factory: Callable[[CancelToken], Job[Any]], name: str, **options: Any) -> bool:
+        """Start a job. One that merely follows the user gives way; another one has to be cancelled first."""
+        following = self.runner.running_name == FOLLOWING
+        options.setdefault("cancel_previous", following)
+        started = self.runner.start(factory, name=name, **options)
+        if not started:
+            self.say(f"“{self.runner.running_name}” is still running: cancel it first.", "warning")
+        return started
+
+    def warn(self, text: str) -> None:
+        """Tell the user in a napari notification and in the widget that something cannot be done."""
+        show_warning(text)
+        self.say(text, "warning")
+
+
+FOLLOWING = "Live"
+
+
+def _pair(layers: PairOfLayers) -> Pair:
+    image = snapshot_image(layers.image, layers.axes)
+    data = layers.annotation.data
+    names = _COLORS_OF_LIGHT[: image.shape[-1]] if image.rgb else ()
+    if isinstance(data, np.ndarray) and data.nbytes > _COPIED_HERE_BYTES:
+        return Pair(image.to_source(), data.reshape(image.output_shape), names, painted_on=True)
+    return Pair(image.to_source(), snapshot_labels(layers.annotation, image).array, names)
+
+
+def file_of(layer: Layer | None, image: ImageSource) -> FileOfLayer:
+    """Say where a layer's data come from; `image` says what their axes are."""
+    path = getattr(getattr(layer, "source", None), "path", None)
+    name = layer.name if layer is not None else "image"
+    return FileOfLayer(name, str(path) if path else None, image.axes, image.spacing)

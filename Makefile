@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OUTPUT ?= demo_output
 ARGS ?=
+BENCH ?= $(sort $(shell grep -l '^if __name__ == ' benchmarks/*.py 2>/dev/null))
 
 UNAME := $(shell uname -s)
-# Qt's X11 platform needs a display: tests bring their own (pytest-xvfb), other targets borrow one.
+# Qt's X11 platform needs a display: tests (pytest-xvfb) and the demo bring their own where there is none.
 ifeq ($(UNAME),Linux)
 export QT_QPA_PLATFORM := xcb
-VIRTUAL_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,xvfb-run --auto-servernum --server-args="-screen 0 1600x1000x24")
 endif
 
 .DEFAULT_GOAL := help
@@ -20,7 +20,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install system-libraries ## the pixel classifier on a real image; results go to demo_output/
-	$(VIRTUAL_DISPLAY) $(BIN)/segmotif demo --output $(OUTPUT) $(ARGS)
+	$(BIN)/segmotif demo --output $(OUTPUT) $(ARGS)
 
 test: install system-libraries ## every test, under a virtual display (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
@@ -36,12 +36,12 @@ format: install ## let ruff put the style right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## measure against other tools and write benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: install ## measure against other tools (BENCH=benchmarks/pixel.py ARGS=--quick for one)
+	@set -e; for script in $(BENCH); do echo "== $$script"; $(BIN)/python $$script $(ARGS); done
 
 clean: ## remove the environment, caches and results
 	rm -rf $(VENV) build dist $(OUTPUT) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -f src/napari_segmotif/napari.yaml src/napari_segmotif/sample_data
+	rm -rf src/napari_segmotif/napari.yaml src/napari_segmotif/sample_data
 	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 install: $(INSTALLED)

@@ -1,4 +1,4 @@
-"""Fixtures for widget tests: a viewer, real brush strokes, notifications, and checks for everything that leaks.
+"""Fixtures for widget tests: a viewer, real brush strokes, notifications, and checks for what leaks.
 
 They need a screen with OpenGL: pytest-xvfb starts one where there is none.
 """
@@ -6,6 +6,8 @@ They need a screen with OpenGL: pytest-xvfb starts one where there is none.
 from __future__ import annotations
 
 import gc
+import sys
+import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +24,45 @@ from napari.utils.progress import progress
 from qtpy.QtCore import QCoreApplication, QEvent, QThread, QThreadPool
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_segmotif.common.progress import CancelToken, Job, Progress
+
 _REFERRERS_SHOWN = 6
+
+
+class Gate:
+    """A job that stops where the test wants it, and tells how it ended."""
+
+    def __init__(self, poll: bool = True) -> None:
+        self.entered, self.open, self.closed = threading.Event(), threading.Event(), threading.Event()
+        self.thread: threading.Thread | None = None
+        self.poll = poll
+
+    def __call__(self, cancel: CancelToken) -> Job[str]:
+        self.thread = threading.current_thread()
+        try:
+            yield Progress(0, 2, "first step")
+            self.entered.set()
+            while not self.open.wait(0.005):
+                if self.poll:
+                    cancel.raise_if_cancelled()
+            yield Progress(1, 2, "second step", partial="half")
+            return "whole"
+        finally:
+            self.closed.set()
+
+
+@pytest.fixture
+def make_gate() -> type[Gate]:
+    """A job that waits for the test: `entered`, `open` and `closed` are events; poll=False ignores Cancel."""
+    return Gate
+
+
+@pytest.fixture
+def docked(viewer: Viewer) -> QWidget:
+    """An empty widget in a dock of the viewer."""
+    widget = QWidget()
+    viewer.window.add_dock_widget(widget, name="tool")
+    return widget
 
 
 @pytest.fixture
@@ -131,7 +171,6 @@ def no_leaks(
     if _leaked(before):
         gc.collect()
         _settle()
-    if _leaked(before): print("LEFT", [type(o) for o in _leaked(before)], flush=True)
     assert not (left := _leaked(before)), "widgets leaked:\n" + "\n".join(_described(one) for one in left)
     bars = [str(bar) for bar in progress._all_instances]
     assert not bars, f"progress bars were not closed (got {bars})"
@@ -170,12 +209,12 @@ def _described(widget: QWidget) -> str:
     referrers = [one for one in gc.get_referrers(widget) if id(one) not in own and not isinstance(one, list)]
     lines = [f"  {type(widget).__name__} '{widget.objectName()}', referred to by"]
     lines += [f"    {_short(one)}" for one in referrers[:_REFERRERS_SHOWN]]
-    return "\n".join(lines if referrers else [*lines, "    nothing in Python: its C++ parent was never deleted"])
+    return "\n".join(
+        lines if referrers else [*lines, "    nothing in Python: its C++ parent was never deleted"]
+    )
 
 
 def _frames() -> Iterator[types.FrameType]:
-    import sys
-
     frame: types.FrameType | None = sys._getframe()
     while frame is not None:
         yield frame

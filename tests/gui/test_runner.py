@@ -7,40 +7,12 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
-from napari import Viewer
-from napari.utils.progress import progress as napari_progress
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_segmotif.common.progress import CancelToken, Job, Progress
 from napari_segmotif.errors import AnnotationError, InputError
-from napari_segmotif.gui.activity import remaining_text
-from napari_segmotif.gui.job_status import JobStatus
 from napari_segmotif.gui.runner import JobRunner
-from napari_segmotif.gui.teardown import teardown_on_close
-
-
-class Gate:
-    """A job that stops where the test wants it, and tells how it ended."""
-
-    def __init__(self, poll: bool = True) -> None:
-        self.entered, self.open, self.closed = threading.Event(), threading.Event(), threading.Event()
-        self.thread: threading.Thread | None = None
-        self.poll = poll
-
-    def __call__(self, cancel: CancelToken) -> Job[str]:
-        self.thread = threading.current_thread()
-        try:
-            yield Progress(0, 2, "first step")
-            self.entered.set()
-            while not self.open.wait(0.005):
-                if self.poll:
-                    cancel.raise_if_cancelled()
-            yield Progress(1, 2, "second step", partial="half")
-            return "whole"
-        finally:
-            self.closed.set()
 
 
 class Log:
@@ -141,7 +113,9 @@ def test_bare_progress_is_merged_so_that_a_fast_job_does_not_flood_the_event_loo
     assert log.of("finished") == ["ok"]
 
 
-@pytest.mark.parametrize("exception", [RuntimeError("CUDA error"), ValueError("odd"), ZeroDivisionError("zero")])
+@pytest.mark.parametrize(
+    "exception", [RuntimeError("CUDA error"), ValueError("odd"), ZeroDivisionError("zero")]
+)
 def test_unexpected_exceptions_are_reported_with_their_traceback(
     runner: JobRunner, notifications: list[tuple[str, str]], exception: Exception
 ) -> None:
@@ -187,7 +161,9 @@ def test_a_widget_may_show_plain_errors_itself(
     runner: JobRunner, notifications: list[tuple[str, str]]
 ) -> None:
     shown: list[Exception] = []
-    runner.start(raising(InputError("one class only")), name="Live", on_error=lambda e: shown.append(e) or True)
+    runner.start(
+        raising(InputError("one class only")), name="Live", on_error=lambda e: shown.append(e) or True
+    )
     assert runner.wait(10)
     assert [str(error) for error in shown] == ["one class only"]
     assert notifications == []
@@ -237,8 +213,8 @@ def test_an_exception_in_a_callback_is_reported_and_ends_the_job(
     assert results == []
 
 
-def test_cancel_inside_a_long_step(runner: JobRunner) -> None:
-    gate, log, delivered = Gate(), Log(runner), []
+def test_cancel_inside_a_long_step(make_gate: Any, runner: JobRunner) -> None:
+    gate, log, delivered = make_gate(), Log(runner), []
     runner.start(gate, name="Train", on_partial=delivered.append, on_result=delivered.append)
     assert gate.entered.wait(5)
     runner.cancel()
@@ -251,9 +227,9 @@ def test_cancel_inside_a_long_step(runner: JobRunner) -> None:
     assert log.of("finished") == []
 
 
-def test_a_result_that_crosses_a_cancel_is_dropped(runner: JobRunner) -> None:
+def test_a_result_that_crosses_a_cancel_is_dropped(make_gate: Any, runner: JobRunner) -> None:
     delivered: list[str] = []
-    gate = Gate(poll=False)
+    gate = make_gate(poll=False)
     runner.start(gate, name="Train", on_result=delivered.append)
     assert gate.entered.wait(5)
     gate.open.set()
@@ -263,8 +239,10 @@ def test_a_result_that_crosses_a_cancel_is_dropped(runner: JobRunner) -> None:
     assert delivered == []
 
 
-def test_a_new_request_replaces_a_waiting_one_and_the_running_one_is_cancelled(runner: JobRunner) -> None:
-    first, log, delivered = Gate(), Log(runner), []
+def test_a_new_request_replaces_a_waiting_one_and_the_running_one_is_cancelled(
+    make_gate: Any, runner: JobRunner
+) -> None:
+    first, log, delivered = make_gate(), Log(runner), []
     runner.start(first, name="live 0", on_result=delivered.append)
     assert first.entered.wait(5)
     for i in range(1, 6):
@@ -301,9 +279,9 @@ def test_only_one_job_runs_at_a_time(runner: JobRunner) -> None:
 
 
 def test_a_second_job_is_refused_with_words(
-    runner: JobRunner, notifications: list[tuple[str, str]]
+    make_gate: Any, runner: JobRunner, notifications: list[tuple[str, str]]
 ) -> None:
-    gate, delivered = Gate(), []
+    gate, delivered = make_gate(), []
     runner.start(gate, name="Train", on_result=delivered.append)
     assert not runner.start(steps(1), name="Predict", cancel_previous=False)
     assert notifications == [("error", "Predict: Train is still running: cancel it first (got Predict)")]
@@ -326,8 +304,8 @@ def test_the_result_may_start_the_next_job(runner: JobRunner) -> None:
     assert log.of("busy_changed") == [True, False]
 
 
-def test_guard_drops_what_is_no_longer_wanted(runner: JobRunner) -> None:
-    gate, log, delivered, wanted = Gate(), Log(runner), [], [True]
+def test_guard_drops_what_is_no_longer_wanted(make_gate: Any, runner: JobRunner) -> None:
+    gate, log, delivered, wanted = make_gate(), Log(runner), [], [True]
     runner.start(
         gate, name="Live", on_partial=delivered.append, on_result=delivered.append, guard=lambda: wanted[0]
     )
@@ -357,136 +335,7 @@ def test_events_processed_by_a_callback_do_not_change_the_order(runner: JobRunne
     assert seen == list(range(30))
 
 
-def test_removing_the_layer_cancels_the_job(viewer: Viewer, parent: QWidget) -> None:
-    runner, gate, delivered = JobRunner(parent, viewer), Gate(), []
-    log = Log(runner)
-    image, other = viewer.add_image(np.zeros((8, 8))), viewer.add_image(np.zeros((8, 8)))
-    runner.start(gate, name="Predict", on_result=delivered.append, layers=[image])
-    assert gate.entered.wait(5)
-    viewer.layers.remove(other)
-    assert not runner.cancelling
-    viewer.layers.remove(image)
-    assert runner.cancelling
-    assert runner.wait(5)
-    assert delivered == []
-    assert log.of("cancelled") == ["Predict"]
-
-
-def test_closing_the_dock_cancels_and_delivers_nothing(viewer: Viewer, qtbot: Any) -> None:
-    widget, delivered, gate = QWidget(), [], Gate()
-    runner = JobRunner(widget, viewer)
-    dock = viewer.window.add_dock_widget(widget, name="tool")
-    runner.start(gate, name="Train", on_partial=delivered.append, on_result=delivered.append)
-    assert gate.entered.wait(5)
-    dock.destroyOnClose()  # what the ✕ does
-    qtbot.waitUntil(gate.closed.is_set, timeout=5000)
-    qtbot.wait(50)
-    assert delivered == []
-    assert gate.thread is not None
-    gate.thread.join(5)
-    assert not gate.thread.is_alive()
-
-
-def test_hiding_and_tabbing_the_dock_cancel_nothing(viewer: Viewer, qtbot: Any) -> None:
-    widget, gate, delivered = QWidget(), Gate(), []
-    runner = JobRunner(widget, viewer)
-    dock = viewer.window.add_dock_widget(widget, name="tool")
-    viewer.window.add_dock_widget(QWidget(), name="other", tabify=True)
-    runner.start(gate, name="Train", on_result=delivered.append)
-    dock.hide()
-    qtbot.wait(50)
-    dock.show()
-    dock.setFloating(True)
-    dock.setFloating(False)
-    qtbot.wait(50)
-    gate.open.set()
-    assert runner.wait(5)
-    assert delivered == ["whole"]
-
-
-@pytest.mark.parametrize("poll", [True, False], ids=["cooperative", "stuck in a step"])
-def test_closing_the_viewer_never_waits_for_the_job(
-    make_napari_viewer: Callable[..., Viewer], qtbot: Any, poll: bool
-) -> None:
-    viewer = make_napari_viewer(strict_qt=True)
-    widget, gate, delivered = QWidget(), Gate(poll), []
-    runner = JobRunner(widget, viewer)
-    viewer.window.add_dock_widget(widget, name="tool")
-    runner.start(gate, name="Train", on_partial=delivered.append, on_result=delivered.append)
-    assert gate.entered.wait(5)
-    assert gate.thread is not None
-    del widget
-    viewer.close()
-    qtbot.wait(50)
-    assert gate.thread.is_alive() is not poll  # closing did not wait for the one that is stuck
-    gate.open.set()
-    gate.thread.join(5)
-    assert not gate.thread.is_alive()
-    qtbot.wait(20)
-    assert delivered == []
-
-
 def test_nothing_starts_after_close(runner: JobRunner) -> None:
     runner.close()
     assert not runner.start(steps(1), name="Train")
     assert not runner.busy
-
-
-def test_activity_bar_shows_message_percent_and_cancels(viewer: Viewer, parent: QWidget, qtbot: Any) -> None:
-    runner, gate = JobRunner(parent, viewer), Gate()
-    runner.start(gate, name="Train")
-    qtbot.waitUntil(lambda: len(napari_progress._all_instances) == 1, timeout=5000)
-    (bar,) = napari_progress._all_instances
-    assert bar.desc.startswith("Train: first step")
-    assert bar.total == 100
-    bar.cancel()  # the button in the activity dock
-    assert runner.wait(5)
-    assert len(napari_progress._all_instances) == 0
-
-
-def test_short_jobs_show_no_bar(viewer: Viewer, parent: QWidget, qtbot: Any) -> None:
-    runner = JobRunner(parent, viewer)
-    runner.start(steps(2), name="Live")
-    assert runner.wait(5)
-    qtbot.wait(400)
-    assert len(napari_progress._all_instances) == 0
-
-
-def test_job_status_line_follows_the_runner(runner: JobRunner, parent: QWidget, qtbot: Any) -> None:
-    status, gate = JobStatus(runner, parent), Gate()
-    assert status.isHidden()
-    runner.start(gate, name="Train")
-    qtbot.waitUntil(lambda: status._message.text() == "first step", timeout=5000)
-    assert not status.isHidden()
-    status.findChild(QPushButton).click()
-    assert status._message.text() == "stopping …"
-    assert runner.wait(5)
-    assert status.isHidden()
-
-
-@pytest.mark.parametrize(
-    ("elapsed", "fraction", "text"),
-    [
-        (0.1, 0.5, "50 %"),
-        (10, 0.001, "0 %"),
-        (10, 0.5, "50 %, about 10 s left"),
-        (9.9, 0.99, "99 %, about 1 s left"),
-        (60, 0.1, "10 %, about 9 min left"),
-        (3600, 0.1, "10 %, about 9.0 h left"),
-        (10, 1.0, "100 %"),
-    ],
-)
-def test_remaining_time_in_words(elapsed: float, fraction: float, text: str) -> None:
-    assert remaining_text(elapsed, fraction) == text
-
-
-def test_teardown_runs_once_and_deletes_the_widget(viewer: Viewer, qtbot: Any) -> None:
-    widget, calls = QWidget(), []
-    gone: list[bool] = []
-    widget.destroyed.connect(lambda: gone.append(True))
-    teardown_on_close(widget, viewer, lambda: calls.append("torn down"))
-    viewer.window.add_dock_widget(widget, name="tool")
-    viewer.window.remove_dock_widget(widget)
-    del widget
-    qtbot.waitUntil(lambda: bool(gone), timeout=5000)
-    assert calls == ["torn down"]

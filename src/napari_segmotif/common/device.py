@@ -10,6 +10,8 @@ from typing import Literal, TypeVar, get_args
 from ..errors import DeviceMemoryError, InputError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+_SAID_WITHOUT_MEMORY = ("out of memory", "_alloc_failed", "can't allocate memory")
+"""PyTorch on a device, cuBLAS and cuDNN (CUBLAS_STATUS_ALLOC_FAILED), and PyTorch on the CPU."""
 S = TypeVar("S")
 R = TypeVar("R")
 
@@ -64,10 +66,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that a device's or the machine's memory did not suffice."""
     if isinstance(error, MemoryError):
         return True
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, getattr(sys.modules.get("torch"), "OutOfMemoryError", ())):
         return True
-    return isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
+    message = str(error).lower()
+    return isinstance(error, RuntimeError) and any(phrase in message for phrase in _SAID_WITHOUT_MEMORY)
 
 
 def with_memory_ladder(
@@ -97,7 +99,8 @@ def with_memory_ladder(
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            _release_cached_memory()
+        # Here, not above: the error's traceback held on to the tensors of the failed attempt.
+        _release_cached_memory()
         if on_step is not None and number + 1 < len(steps):
             on_step(steps[number + 1])
     raise DeviceMemoryError(
@@ -108,5 +111,9 @@ def with_memory_ladder(
 
 def _release_cached_memory() -> None:
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
+    if torch is None:
+        return
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -62,12 +63,9 @@ class FlatFile:
         self._file.close()
 
     def release(self) -> None:
-        """Close without raising."""
-        try:
+        """Close without raising: what is left in the buffer is thrown away with the file."""
+        with suppress(OSError):
             self._file.close()
-        except OSError:
-            # The buffer could not be written; the file is thrown away anyway, only its handle must go.
-            self._file.detach().close() if not self._file.closed else None  # type: ignore[attr-defined]
 
 
 def _rows(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageFileError
-from .atomic import storage_error
 from .axes import resolve_axes
 from .image_spec import ImageSpec, OpenedImage, Region, arrange, default_chunks
 from .units import normalise_unit, pixel_size
@@ -171,8 +170,16 @@ class Hdf5Sink:
 
     def __init__(self, path: Path, spec: ImageSpec) -> None:
         self.chunks = spec.chunks or default_chunks(spec)
-        self._path = path
-        self._file = h5py.File(path, "w")
+        self._disk = _Disk(path)
+        try:
+            self._start(spec)
+            self._disk.raise_error()
+        except BaseException:
+            self.release()
+            raise
+
+    def _start(self, spec: ImageSpec) -> None:
+        self._file = h5py.File(self._disk, "w")
         self._dataset = self._file.create_dataset(
             DATASET,
             spec.shape,
@@ -211,18 +218,78 @@ class Hdf5Sink:
     def write(self, region: Region, block: NDArray[Any]) -> None:
         """Write a block."""
         self._dataset[region] = block
+        self._disk.raise_error()
 
     def finish(self) -> None:
         """Write HDF5's caches and close."""
-        try:
-            self._file.flush()
-            self._file.close()
-        except RuntimeError as error:  # HDF5 reports a full disk on closing as one
-            raise storage_error(OSError(str(error)), self._path) from error
+        self._file.close()
+        self._disk.raise_error()
 
     def release(self) -> None:
-        """Close without raising; what HDF5 cannot write any more is thrown away with the file."""
-        try:
+        """Close both, in this order; HDF5's file is missing where it could not be started."""
+        if hasattr(self, "_file"):
             self._file.close()
-        except (OSError, RuntimeError):
-            self._dataset.id.close()
+        self._disk.close()
+
+
+class _Disk:
+    """A file under HDF5 that never fails: the first error is kept, and what follows goes nowhere.
+
+    HDF5 ends the whole process if it cannot write while it closes a file, as on a full disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "w+b", buffering=0)  # noqa: SIM115 - closed by close
+        self._error: OSError | None = None
+
+    def raise_error(self) -> None:
+        """Raise what went wrong so far, if anything did."""
+        if self._error is not None:
+            raise self._error
+
+    def write(self, data: memoryview) -> int:
+        """Write everything, or keep the error."""
+        done = 0
+        while done < len(data) and self._error is None:
+            try:
+                done += self._file.write(data[done:])
+            except OSError as error:
+                self._error = error
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        """Read; zeros where nothing could be written."""
+        buffer = bytearray(size)
+        self.readinto(memoryview(buffer))
+        return bytes(buffer)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read; zeros where nothing could be written."""
+        done = self._file.readinto(buffer)
+        buffer[done:] = bytes(len(buffer) - done)
+        return len(buffer)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to a position."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def truncate(self, size: int) -> int:
+        """Set the size, or keep the error."""
+        if self._error is None:
+            try:
+                self._file.truncate(size)
+            except OSError as error:
+                self._error = error
+        return size
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+        return None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -18,6 +18,7 @@ from .axes import resolve_axes
 from .flat_file import FlatFile
 from .image_spec import ImageSpec, OpenedImage, arrange
 from .ome_xml import NAMESPACE, OmeImage, read_ome_image
+from .tiff_integrity import check_complete
 from .units import ome_symbol, pixel_size
 
 _UNNAMED = "IQ"  # tifffile's letters for "a sequence" and "other": a stack whose axis the file does not name
@@ -53,7 +54,7 @@ def _choose_series(tif: tifffile.TiffFile, path: Path, scene: int | str | None) 
 
 def _describe(tif: tifffile.TiffFile, index: int, path: Path, axes: str | None) -> OpenedImage:
     level = tif.series[index].levels[0]
-    _check_complete(tif, level, path)
+    check_complete(tif, level, path)
     ome = read_ome_image(tif.ome_metadata, index) if tif.is_ome and tif.ome_metadata else OmeImage()
     array, close = _lazy(tif, level, path)
     if (own := _own_layout(ome, array)) is not None:
@@ -88,48 +89,6 @@ def _own_layout(ome: OmeImage, array: Any) -> tuple[tuple[int, ...], str] | None
     shape, letters = tuple(json.loads(ome.notes["shape"])), ome.notes["axes"]
     same = [n for n in shape if n > 1] == [n for n in array.shape if n > 1]
     return (shape, letters) if same and len(letters) == len(shape) else None
-
-
-def _check_complete(tif: tifffile.TiffFile, level: Any, path: Path) -> None:
-    """Refuse what was cut off or cannot be decoded, of which tifffile would return zeros, or fewer planes."""
-    pages = list(level.pages)
-    if any(page is None for page in pages):
-        missing = sum(page is None for page in pages)
-        raise ImageFileError(
-            f"{path} lacks planes: the file was cut off, or files it belongs with are gone "
-            f"(got {len(pages) - missing} of {len(pages)} planes)"
-        )
-    if not level.is_multifile:
-        size = tif.filehandle.size
-        needed = max((_end_of(page) for page in pages), default=0)
-        if level.dataoffset is not None:
-            needed = max(needed, level.dataoffset + level.nbytes)
-        if needed > size or _broken_chain(tif):
-            raise ImageFileError(f"{path} was cut off: copy it again (got {size} bytes of at least {needed})")
-    compression = level.keyframe.compression
-    if compression != 1 and compression not in tifffile.TIFF.DECOMPRESSORS:
-        raise ImageFileError(
-            f"{path} is compressed in a way that needs another package: run 'pip install imagecodecs' "
-            f"(got {compression.name})"
-        )
-
-
-def _end_of(page: Any) -> int:
-    """Where the last byte of a page's pixels lies."""
-    return max((o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
-
-
-def _broken_chain(tif: tifffile.TiffFile) -> bool:
-    """Whether the last page points to a further one that is not there."""
-    position = tif.pages.next_page_offset
-    if position is None:
-        return True
-    handle = tif.filehandle
-    before = handle.tell()
-    handle.seek(position)
-    pointer = handle.read(tif.tiff.offsetsize)
-    handle.seek(before)
-    return len(pointer) < tif.tiff.offsetsize or any(pointer)
 
 
 def _lazy(tif: tifffile.TiffFile, level: Any, path: Path) -> tuple[Any, Any]:

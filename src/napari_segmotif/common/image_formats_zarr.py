@@ -5,6 +5,7 @@ The metadata is read from https://ngff.openmicroscopy.org (0.1 to 0.5); pyramids
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -97,16 +98,17 @@ def _multiscale_image(group: Any, multiscale: Mapping[str, Any], name: str, axes
     array = group[dataset["path"]]
     described = multiscale.get("axes") or list("tczyx")[-array.ndim :]  # implied before 0.3
     entries = [a if isinstance(a, Mapping) else {"name": a} for a in described]
-    stored = "".join(str(a["name"]) for a in entries).upper()
-    if axes is None and (len(stored) != array.ndim or not set(stored) <= set("TCZYX")):
-        names = [a["name"] for a in entries]
+    names = [str(entry["name"]).upper() for entry in entries]
+    stored = resolve_axes(array.shape, axes) if axes else "".join(names)
+    if len(stored) != array.ndim or not set(stored) <= set("TCZYX"):
         raise ImageFileError(
             f"only the axes t, c, z, y and x are understood: pass axes to name them (got {names})"
         )
     scale = _scale(dataset, array.ndim) * _scale(multiscale, array.ndim)
-    sizes = dict(zip(stored, map(float, scale), strict=True))
-    units = {letter: a.get("unit") for letter, a in zip(stored, entries, strict=True)}
-    array, letters = (array, resolve_axes(array.shape, axes)) if axes else arrange(array, stored)
+    # Of an axis that the caller calls something else, the scale says nothing.
+    sizes = {name: float(s) for name, s, letter in zip(names, scale, stored, strict=True) if name == letter}
+    units = {name: entry.get("unit") for name, entry in zip(names, entries, strict=True)}
+    array, letters = arrange(array, stored)
     spatial = "".join(a for a in letters if a in "ZYX")
     spacing, unit_names = pixel_size(spatial, sizes, units)
     own = group.attrs.asdict().get(_OWN, {})
@@ -172,8 +174,20 @@ class ZarrSink:
         )
 
     def write(self, region: Region, block: NDArray[Any]) -> None:
-        """Write a block."""
-        self._array[region] = block
+        """Write a block, chunk by chunk: when one fails, zarr still writes others that it began with it."""
+        steps = [
+            range(s.start - s.start % chunk, s.stop, chunk)
+            for s, chunk in zip(region, self.chunks, strict=True)
+        ]
+        for corner in itertools.product(*steps):
+            piece = tuple(
+                slice(max(s.start, start), min(s.stop, start + chunk))
+                for s, start, chunk in zip(region, corner, self.chunks, strict=True)
+            )
+            inside = tuple(
+                slice(p.start - s.start, p.stop - s.start) for p, s in zip(piece, region, strict=True)
+            )
+            self._array[piece] = block[inside]
 
     def finish(self) -> None:
         """Nothing is left to do: each chunk is a file of its own."""

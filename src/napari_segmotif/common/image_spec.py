@@ -212,7 +212,7 @@ def checked_spec(
         axes=letters,
         spacing=None if spacing is None else tuple(float(s) for s in spacing),
         units=None if unit_names is None else tuple(normalise_unit(u) for u in unit_names),
-        time_interval=None if time_interval is None else float(time_interval),
+        time_interval=float(time_interval) if time_interval is not None and "T" in letters else None,
         channel_names=tuple(str(c) for c in channel_names),
         labels=labels,
         metadata=dict(metadata or {}),
@@ -222,8 +222,10 @@ def checked_spec(
 
 
 def default_chunks(spec: ImageSpec) -> tuple[int, ...]:
-    """Pieces of about a quarter of a million pixels, one frame and one channel each."""
+    """About a quarter of a million pixels: one frame and, unless channels come last, one channel."""
     sides = {"Y": 128, "X": 128, "Z": 16} if "Z" in spec.axes else {"Y": 512, "X": 512}
+    if spec.axes.endswith("C"):
+        sides["C"] = spec.shape[-1]
     return tuple(min(n, sides.get(axis, 1)) for axis, n in zip(spec.axes, spec.shape, strict=True))
 
 

@@ -78,7 +78,7 @@ def simulate_scribbles(
     for class_id in ids:
         free = truth == class_id
         budget = round(min(fraction * truth.size / len(ids), max_share * np.count_nonzero(free)))
-        for stroke in _strokes(free, budget, min(stroke_pixels, budget / min_strokes), max_width, rng):
+        for stroke in _strokes(free, budget, min_strokes, stroke_pixels, max_width, rng):
             annotation[tuple(stroke.T)] = class_id
     return annotation
 
@@ -112,7 +112,8 @@ def draw_stroke(
     room = allowed[window]
     depth = ndi.distance_transform_edt(np.pad(room, 1, constant_values=False))[1:-1, 1:-1]
     position = np.array(start) - corner
-    radius = min(width / 2, float(depth[tuple(position)]) - 0.5)
+    # not wider than there is room for, nor so wide that a single dab uses up the stroke
+    radius = min(width / 2, float(depth[tuple(position)]) - 0.5, 0.4 * pixels**0.5)
     painted = np.zeros(room.shape, bool)
     heading = rng.uniform(0, 2 * np.pi)
     point = position.astype(float)
@@ -127,15 +128,22 @@ def draw_stroke(
         if turned is None:
             break
         heading = turned
-        point = point + [np.sin(heading), np.cos(heading)]
+        point = _step(point, heading)
     connected, _ = ndi.label(painted, structure=np.ones((3, 3)))
-    return np.argwhere(connected == connected[tuple(position)]) + corner
+    stroke: Pixels = np.argwhere(connected == connected[tuple(position)]) + corner
+    return stroke
 
 
 def _strokes(
-    free: Mask, budget: int, usual: float, max_width: int, rng: np.random.Generator
+    free: Mask,
+    budget: int,
+    min_strokes: int,
+    stroke_pixels: int,
+    max_width: int,
+    rng: np.random.Generator,
 ) -> list[Pixels]:
     """Strokes on the free pixels, which are used up, until the budget of pixels is spent."""
+    usual = min(stroke_pixels, budget / min_strokes)
     everywhere = np.flatnonzero(free)
     around = np.array(list(product((-1, 0, 1), repeat=free.ndim)))
     strokes: list[Pixels] = []
@@ -146,9 +154,11 @@ def _strokes(
             failed += 1
             continue
         failed = 0
-        size = min(left, max(1, round(usual * rng.lognormal(0, 0.4))))
+        width = int(rng.integers(1, max_width + 1))
+        still_due = max(0, min_strokes - len(strokes) - 1)
+        size = min(left - round(0.5 * usual * still_due), round(usual * rng.lognormal(0, 0.4)))
         plane = start[:-2]
-        stroke = draw_stroke(free[plane], start[-2:], size, rng.integers(1, max_width + 1), rng)
+        stroke = draw_stroke(free[plane], start[-2:], max(1, size), width, rng)
         stroke = np.insert(stroke, 0, plane[0], axis=1) if plane else stroke
         strokes.append(stroke)
         left -= len(stroke)
@@ -169,12 +179,17 @@ def _stamp(painted: Mask, point: NDArray[np.float64], radius: float, room: Mask)
     painted[tuple(np.rint(point).astype(int))] = True
 
 
+def _step(point: NDArray[np.float64], heading: float) -> NDArray[np.float64]:
+    moved: NDArray[np.float64] = point + np.array([np.sin(heading), np.cos(heading)])
+    return moved
+
+
 def _stay_inside(
     depth: NDArray[np.float64], point: NDArray[np.float64], heading: float, radius: float
 ) -> float | None:
-    """Return the heading nearest to the wanted one whose next step keeps the brush inside; None in a dead end."""
+    """Return the heading nearest to the wanted one that keeps the brush inside; None in a dead end."""
     for heading_tried in heading + _AVOID:
-        y, x = np.rint(point + [np.sin(heading_tried), np.cos(heading_tried)]).astype(int)
+        y, x = np.rint(_step(point, heading_tried)).astype(int)
         inside = 0 <= y < depth.shape[0] and 0 <= x < depth.shape[1]
         if inside and depth[y, x] > 0 and depth[y, x] >= radius:
             return float(heading_tried)

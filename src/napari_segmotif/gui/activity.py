@@ -11,6 +11,7 @@ from napari.utils.progress import cancelable_progress
 from ..common.progress import Progress
 
 _STEPS = 100
+_LONGEST_TEXT = 30
 # Before this share is done, an estimate says more about the start of a job than about its end.
 _FIRST_ESTIMATE = 0.02
 
@@ -56,7 +57,8 @@ class ActivityBar(cancelable_progress):  # type: ignore[misc]
 
     def __init__(self, name: str, on_cancel: Callable[[], object]) -> None:
         self._text = ""
-        # tqdm writes to a terminal as well; the file keeps it silent. A total of 0 is napari's "no end known".
+        self._known = False  # whether a total was said yet
+        # tqdm writes to a terminal as well; the file keeps it silent. A total of 0 means "no end known".
         super().__init__(desc=name, total=0, file=io.StringIO(), disable=False, cancel_callback=on_cancel)
 
     def show(self, name: str, progress: Progress, elapsed: float) -> None:
@@ -72,13 +74,15 @@ class ActivityBar(cancelable_progress):  # type: ignore[misc]
             Seconds since it started.
         """
         described = f"{name}: {progress.message}" if progress.message else name
+        if len(described) > _LONGEST_TEXT:  # the dock does not wrap; its bar would be pushed out of sight
+            described = described[: _LONGEST_TEXT - 1] + "…"
         if self.desc.removesuffix(": ") != described:
             self.set_description(described)
         if progress.total <= 0:
             return
         self._text = remaining_text(elapsed, progress.fraction)
-        if self.total != _STEPS:
-            self.total = _STEPS
+        if not self._known:
+            self._known, self.total = True, _STEPS
         done = math.floor(progress.fraction * _STEPS)
         if done != self.n:
             self.update(done - self.n)

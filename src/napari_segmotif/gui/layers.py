@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common.axes import SPATIAL, ImageSource, output_axes, resolve_axes
-from ..errors import AnnotationError, AxesError, InputError
+from ..errors import AnnotationError, AxesError
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -127,9 +127,9 @@ def guess_axes(layer: Image | Labels) -> str:
     """Say what the axes of a layer's data mean.
 
     The rule: a trailing colour axis (rgb) is C. An axis whose label says what it is (t, time, frame; c,
-    channel; z, depth, slice, plane; y, row, height; x, column, width), or whose unit is a time, is that. Every
-    other axis gets the first letter not taken yet out of X, Y, Z, T, C; these letters are put in the order
-    TCZYX. So without labels 2-D is "YX", 3-D "ZYX", 4-D "TZYX" and 5-D "TCZYX".
+    channel; z, depth, slice, plane; y, row, height; x, column, width), or whose unit is a time, is that.
+    Every other axis gets the first letter not taken yet out of X, Y, Z, T, C; these letters are put in the
+    order TCZYX. So without labels 2-D is "YX", 3-D "ZYX", 4-D "TZYX" and 5-D "TCZYX".
 
     Raises
     ------
@@ -175,13 +175,10 @@ def snapshot_image(layer: Image, axes: str | None = None) -> LayerSnapshot:
     ------
     AxesError
         If `axes` does not fit the layer.
-    InputError
-        If the layer has no data, or data that are not numbers.
     """
     layer = unwrapped(layer)
     levels = tuple(layer.data) if layer.multiscale else (layer.data,)
     letters = _checked_axes(layer, axes)
-    _check_numeric(levels[0], layer.name)
     return _snapshot(layer, levels[0], letters, levels if layer.multiscale else ())
 
 
@@ -216,7 +213,8 @@ def snapshot_labels(
     if array.shape != image.output_shape:
         raise AnnotationError(
             f"annotation '{layer.name}' does not fit image '{image.name}': it must have the shape "
-            f"{image.output_shape} (axes {image.output_axes}); make one with New annotation (got shape {array.shape})"
+            f"{image.output_shape} (axes {image.output_axes}); make one with New annotation "
+            f"(got shape {array.shape})"
         )
     return LayerSnapshot(
         array, image.output_axes, image.spacing, image.units, layer.name, False, str(layer.unique_id),
@@ -237,15 +235,10 @@ def _checked_axes(layer: Image | Labels, axes: str | None) -> str:
     if rgb and len(letters) == layer.ndim:
         letters += "C"
     if rgb and not letters.endswith("C"):
-        raise AxesError(f"layer '{layer.name}' shows its last axis as colour: end its axes in C (got {axes!r})")
+        raise AxesError(
+            f"layer '{layer.name}' shows its last axis as colour: end its axes in C (got {axes!r})"
+        )
     return resolve_axes(array.shape, letters)
-
-
-def _check_numeric(array: Any, name: str) -> None:
-    if 0 in array.shape:
-        raise InputError(f"layer '{name}' is empty: choose another one (got shape {tuple(array.shape)})")
-    if np.dtype(array.dtype).kind not in "buif":
-        raise InputError(f"layer '{name}' must hold integer or real numbers (got {array.dtype})")
 
 
 def _snapshot(layer: Image | Labels, array: Any, axes: str, levels: Sequence[Any]) -> LayerSnapshot:

@@ -1,4 +1,4 @@
-"""What went wrong, told as napari notifications: plainly where we know it, with the traceback where we do not."""
+"""What went wrong, as napari notifications: plainly where we know it, with the traceback where not."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def report_failure(name: str, exception: BaseException) -> None:
         show_error(f"{name}: {exception}")
     elif isinstance(exception, MemoryError):
         show_error(
-            f"{name}: there is not enough memory. Close other programs, or work on a smaller part of the image "
-            f"(got {type(exception).__name__}: {exception})"
+            f"{name}: there is not enough memory. Close other programs, or work on a smaller part of the "
+            f"image (got {type(exception).__name__}: {exception})"
         )
     else:
         _show_unexpected(name, exception)
@@ -29,8 +29,8 @@ def report_failure(name: str, exception: BaseException) -> None:
 def _show_unexpected(name: str, exception: BaseException) -> None:
     from napari.utils.notifications import ErrorNotification, notification_manager
 
-    # The notification lives as long as napari. Without this the frames of the traceback would keep every array
-    # that the job had in hand.
+    # The notification lives as long as napari. Without this the frames of the traceback would keep every
+    # array that the job had in hand.
     traceback.clear_frames(exception.__traceback__)
     notification = ErrorNotification(exception)
     notification.message = f"{name} failed unexpectedly: {type(exception).__name__}: {exception}"

@@ -71,9 +71,7 @@ def place_points(points: Any, source: LayerSnapshot) -> Placement:
     return Placement(coordinates, dict(source.transform))
 
 
-def place_stack(
-    stack: Any, source: LayerSnapshot, region: tuple[slice, ...] | None, label: str
-) -> Placement:
+def place_stack(stack: Any, source: LayerSnapshot, region: tuple[slice, ...] | None, label: str) -> Placement:
     """Place a stack (K, *output or *region) with an axis of its own, called `label`, in front."""
     placed = place_pixels(stack[0], source, region)
     index: tuple[Any, ...] = with_channel_axis(source, (slice(None),) * (stack.ndim - 1), None)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari import Viewer
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Labels, Layer
     from napari.utils.colormaps import DirectLabelColormap
 
 Kind = Literal["labels", "image", "points"]
@@ -122,7 +122,7 @@ def show_probabilities(
         raise InputError(
             f"probabilities of {len(probabilities)} classes need as many names (got {list(class_names)})"
         )
-    common = {"contrast_limits": (0.0, 1.0), "blending": "additive"}
+    common: dict[str, Any] = {"contrast_limits": (0.0, 1.0), "blending": "additive"}
     if not per_class:
         placed = place_stack(probabilities, source, region, "class")
         return [_put(viewer, "image", placed, source, name, recipe, None, common)]
@@ -177,11 +177,11 @@ def add_annotation(
 
     if np.prod(source.output_shape, dtype=float) > _LARGEST_ANNOTATION:
         raise InputError(
-            f"'{source.name}' is too large to be annotated in memory: crop the part to paint on into a layer of "
-            f"its own (got shape {source.output_shape})"
+            f"'{source.name}' is too large to be annotated in memory: crop the part to paint on into a layer "
+            f"of its own (got shape {source.output_shape})"
         )
-    # napari paints into the array itself; on a dask array every stroke would make the graph longer. Zeros take
-    # no memory until they are painted on.
+    # napari paints into the array itself; on a dask array every stroke would make the graph longer. Zeros
+    # take no memory until they are painted on.
     canvas = np.zeros(with_channel_axis(source, source.output_shape, 1), dtype=np.uint8)
     layer = Labels(canvas, name=name, opacity=0.8, **source.transform)
     if colors is not None:
@@ -205,9 +205,15 @@ def label_colormap(colors: Mapping[int, str]) -> DirectLabelColormap:
 
 
 def _put(
-    viewer: Viewer, kind: Kind, placed: Placement, source: LayerSnapshot, name: str, recipe: Mapping[str, Any],
-    colors: Mapping[int, str] | None, layer_kwargs: Mapping[str, Any],
-) -> Layer:  # fmt: skip
+    viewer: Viewer,
+    kind: Kind,
+    placed: Placement,
+    source: LayerSnapshot,
+    name: str,
+    recipe: Mapping[str, Any],
+    colors: Mapping[int, str] | None,
+    layer_kwargs: Mapping[str, Any],
+) -> Layer:
     viewer = unwrapped(viewer)
     layer = result_layer(viewer, kind, source, name)
     if layer is not None and layer.ndim != len(placed.transform["scale"]):

@@ -1,4 +1,4 @@
-"""The one way to run something long from a widget: one job at a time, results on the main thread or not at all."""
+"""The one way to run something long from a widget: one job at a time, heard on the main thread or not."""
 
 from __future__ import annotations
 
@@ -139,8 +139,8 @@ class JobRunner(QObject):
         on_result, on_partial
             Called with the result, and with each `Progress.partial`, in order.
         on_error
-            Called with the exception that the job raised. If it returns True the widget shows the error itself
-            and a SegmotifError gets no notification; unexpected errors always do.
+            Called with the exception that the job raised. If it returns True the widget shows the error
+            itself and a SegmotifError gets no notification; unexpected errors always do.
         guard
             Asked before each delivery. False: nothing more is delivered and the job is cancelled.
         layers
@@ -157,7 +157,13 @@ class JobRunner(QObject):
         if self._closed:
             return False
         request = _Request(
-            job_factory, name, on_result, on_partial, on_error, guard, WeakSet(unwrapped(one) for one in layers)
+            job_factory,
+            name,
+            on_result,
+            on_partial,
+            on_error,
+            guard,
+            WeakSet(unwrapped(one) for one in layers),
         )
         if self._run is None:
             self._begin(request)
@@ -167,7 +173,9 @@ class JobRunner(QObject):
             if replaced is not None:
                 self.cancelled.emit(replaced.name)
         else:
-            report_failure(name, SegmotifError(f"{self.running_name} is still running: cancel it first (got {name})"))
+            report_failure(
+                name, SegmotifError(f"{self.running_name} is still running: cancel it first (got {name})")
+            )
             return False
         return True
 

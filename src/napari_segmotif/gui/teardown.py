@@ -1,8 +1,8 @@
 """Knowing when a docked widget is gone for good.
 
-Closing a dock with its ✕ sends only a hide event, as changing tabs does; the widget is merely taken out of the
-dock. It is gone when it had a parent and, one turn of the event loop later, has none. Closing the viewer's
-window can still be refused by the user, so that too is believed only after it has happened.
+Closing a dock with its ✕ sends only a hide event, as changing tabs does; the widget is merely taken out of
+the dock. It is gone when it had a parent and, one turn of the event loop later, has none. Closing the
+viewer's window can still be refused by the user, so that too is believed only after it has happened.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A job in a thread of its own, and the mailbox through which it reaches the main thread.
 
 Why not napari's thread_worker: a RuntimeError in a generator worker vanishes there without a signal, `quit`
-acts only at a yield, and napari and Qt wait without limit for a pool thread that does not end. A daemon thread
-of ours holds neither the application nor its exit, every exception is caught at the one edge below, and the
-generator is closed in the thread that ran it.
+acts only at a yield, and napari and Qt wait without limit for a pool thread that does not end. A daemon
+thread of ours holds neither the application nor its exit, every exception is caught at the one edge below,
+and the generator is closed in the thread that ran it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakSet
 
 from qtpy.QtCore import QObject, Signal
@@ -106,7 +106,7 @@ class JobThread(threading.Thread):
         Sequence number of the job.
     """
 
-    _alive: WeakSet[JobThread] = WeakSet()
+    _alive: ClassVar[WeakSet[JobThread]] = WeakSet()
 
     def __init__(
         self, job_factory: Callable[[CancelToken], Job[Any]], token: CancelToken, name: str, number: int

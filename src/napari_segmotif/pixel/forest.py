@@ -3,8 +3,8 @@
 Trained by scikit-learn, walked by us. A packet of 64 pixels goes through a tree together: at each node one
 vector comparison tells which pixels go left and which go right, as the bits of an integer, and a branch
 that no pixel takes is skipped. Thresholds are rounded down to float32, so that every pixel ends in the very
-leaf in which scikit-learn puts it. Where only the label is wanted, trees stop being asked once no pixel of
-the packet can change its majority any more.
+leaf in which scikit-learn puts it. Where only the label is wanted, pixels whose majority is certain leave the
+packet, and trees stop being asked once none is left.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ class PackedForest:
         features
             (n_packets, n_features, 64) float32.
         stop_when_decided
-            Stop asking trees once the class with the most votes of every pixel of a packet is certain. The
-            sums are then too small, but the largest is where it would have been.
+            Do not ask further trees for a pixel once its class with the most votes is certain. The sums are
+            then too small, but the largest is where it would have been.
 
         Returns
         -------
@@ -219,9 +219,10 @@ def _depth_of_forest(roots, feature, right, n_features, n_classes, n_values):  #
     return deepest
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _is_decided(sums, start, n_classes, remaining):  # type: ignore[no-untyped-def]
-    """Whether no class can overtake the leading one of any lane with so many votes to come."""
+@njit(nogil=True, cache=True)
+def _undecided(sums, start, n_classes, remaining):  # type: ignore[no-untyped-def]
+    """The lanes, as bits, whose leading class another can still reach with so many votes to come."""
+    mask = np.uint64(0)
     for lane in range(LANES):
         best = np.float32(-1.0)
         second = np.float32(-1.0)
@@ -232,9 +233,8 @@ def _is_decided(sums, start, n_classes, remaining):  # type: ignore[no-untyped-d
                 best = value
             elif value > second:
                 second = value
-        if best - second <= remaining:
-            return False
-    return True
+        mask |= np.uint64(best - second <= remaining) << np.uint64(lane)
+    return mask
 
 
 @njit(nogil=True, cache=True)
@@ -251,11 +251,12 @@ def _vote_pure(  # type: ignore[no-untyped-def]
     for packet in range(n_packets):
         base = packet * n_features * LANES
         counts[:] = 0
+        asked = _EVERY_LANE
         for t in range(n_trees):
             for c in range(n_classes + 1):
                 reached[np.uint64(c)] = none
             waiting = none
-            node, mask = np.uint64(roots[t]), _EVERY_LANE
+            node, mask = np.uint64(roots[t]), asked
             while True:
                 f = np.uint64(feature[node])
                 if f >= n_inner:
@@ -274,14 +275,10 @@ def _vote_pure(  # type: ignore[no-untyped-def]
                 mask = left if left != none else other
             for c in range(n_classes):
                 count_lanes(counts, c * LANES, reached[np.uint64(c + 1)])
-            remaining = n_trees - t - 1
-            if (
-                stop_when_decided
-                and (t + 1) % _TREES_BETWEEN_CHECKS == 0
-                and 2 * (t + 1) >= n_trees
-                and _is_decided(counts, 0, n_classes, remaining)
-            ):
-                break
+            if stop_when_decided and (t + 1) % _TREES_BETWEEN_CHECKS == 0 and 2 * (t + 1) >= n_trees:
+                asked = _undecided(counts, 0, n_classes, n_trees - t - 1)
+                if asked == none:
+                    break
         for c in range(n_classes):
             for lane in range(LANES):
                 sums[packet, c, lane] = counts[c * LANES + lane]
@@ -301,9 +298,10 @@ def _vote_mixed(  # type: ignore[no-untyped-def]
     for packet in range(n_packets):
         base = packet * n_features * LANES
         start = packet * n_classes * LANES
+        asked = _EVERY_LANE
         for t in range(n_trees):
             waiting = none
-            node, mask = np.uint64(roots[t]), _EVERY_LANE
+            node, mask = np.uint64(roots[t]), asked
             while True:
                 f = np.uint64(feature[node])
                 if f >= n_inner:
@@ -325,12 +323,8 @@ def _vote_mixed(  # type: ignore[no-untyped-def]
                 waiting += np.uint64((left != none) & (other != none))
                 node = node + one if left != none else np.uint64(right[node])
                 mask = left if left != none else other
-            remaining = n_trees - t - 1
             # Sums of rounded leaves: a hair's breadth more than the votes to come makes it certain.
-            if (
-                stop_when_decided
-                and (t + 1) % _TREES_BETWEEN_CHECKS == 0
-                and 2 * (t + 1) >= n_trees
-                and _is_decided(flat, start, n_classes, remaining + 1e-3)
-            ):
-                break
+            if stop_when_decided and (t + 1) % _TREES_BETWEEN_CHECKS == 0 and 2 * (t + 1) >= n_trees:
+                asked = _undecided(flat, start, n_classes, n_trees - t - 1 + 1e-3)
+                if asked == none:
+                    break

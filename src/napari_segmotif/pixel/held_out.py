@@ -87,7 +87,8 @@ def fit_in_steps(
     if weight == "balanced":  # the same numbers, which scikit-learn wants spelled out for a warm start
         present, counts = np.unique(y, return_counts=True)
         weight = {int(c): len(y) / (len(present) * n) for c, n in zip(present, counts, strict=True)}
-    forest.set_params(warm_start=True, class_weight=weight)
+    # an out-of-bag estimate at every step would be costly, and with the first few trees a warning
+    forest.set_params(warm_start=True, class_weight=weight, oob_score=False)
     for trees in range(_TREES_A_STEP, n_trees + _TREES_A_STEP, _TREES_A_STEP):
         forest.set_params(n_estimators=min(trees, n_trees))
         forest.fit(X, y)

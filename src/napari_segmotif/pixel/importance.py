@@ -1,9 +1,9 @@
 """Which features matter, judged on strokes that were held out; which say the same; and which few to keep.
 
 A forest's own importances are measured on what it was trained on, and share one merit among all features
-that carry it. Here a feature matters as far as shuffling it makes the forest worse on strokes it has not seen.
-Where features are strongly correlated, shuffling one changes little, because the others stand in: so each
-group of them is also shuffled as one.
+that carry it. Here a feature matters as far as shuffling it makes the forest worse on strokes that it has
+not seen. Where features are strongly correlated, shuffling one changes little, because the others stand in:
+so each group of them is also shuffled as one.
 """
 
 from __future__ import annotations
@@ -237,13 +237,13 @@ def rank_for_selection(importances: ArrayLike, X: NDArray[np.float32], n: int) -
         raise InputError(f"n must be between 1 and {X.shape[1]} (got {n})")
     relevance = np.clip(relevance, 0, None)
     # what has no measured merit still has an order: the less redundant comes first
-    relevance = relevance + 1e-9 * max(float(relevance.max()), 1e-9)
+    relevance = relevance / (relevance.max() or 1) + 1e-9
     strength = rank_correlation(X)
     relevance[np.diag(strength) == 0] = 0  # constant
     redundancy = np.zeros(len(relevance))
     chosen: list[int] = []
     for _ in range(n):
-        score = np.round(relevance * (1 - redundancy), 15)
+        score = np.round(relevance * (1 - redundancy), 13)
         score[chosen] = -1
         best = int(np.argmax(score))
         chosen.append(best)
@@ -327,4 +327,5 @@ def _quality(forest: object, copies: NDArray[np.float32], y: NDArray[np.integer]
     confidence = np.take_along_axis(probability, truth[None, :, None], axis=2)[..., 0]
     right = probability.argmax(axis=2) == truth
     weight = 1 / np.bincount(truth, minlength=len(classes))[truth]
-    return np.stack([confidence @ weight, right @ weight], axis=1) / weight.sum()
+    quality: Floats = np.stack([confidence @ weight, right @ weight], axis=1) / weight.sum()
+    return quality

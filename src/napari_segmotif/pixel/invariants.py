@@ -21,9 +21,9 @@ def _polynomial_on_unit_interval(values: NDArray[np.float64]) -> NDArray[np.floa
 # sin(t/3). With s = cos(t/2) both are smooth in s up to a factor sqrt(1 - s) of the sine, so that a
 # polynomial replaces acos, cos and sin, and the loop is vectorised.
 _NODES = (chebyshev.chebpts1(_DEGREE + 1) + 1.0) / 2.0
-_COSINE = _polynomial_on_unit_interval(np.cos(2.0 / 3.0 * np.arccos(_NODES)))
-_SINE = _polynomial_on_unit_interval(np.sin(2.0 / 3.0 * np.arccos(_NODES)) / np.sqrt(1.0 - _NODES))
-_HALF_SQRT3 = float(np.sqrt(3.0) / 2.0)
+COSINE = _polynomial_on_unit_interval(np.cos(2.0 / 3.0 * np.arccos(_NODES)))
+SINE = _polynomial_on_unit_interval(np.sin(2.0 / 3.0 * np.arccos(_NODES)) / np.sqrt(1.0 - _NODES))
+HALF_SQRT3 = float(np.sqrt(3.0) / 2.0)
 
 
 @njit(nogil=True, cache=True)
@@ -75,13 +75,13 @@ def eigenvalues_3x3(
         r = min(1.0, max(-1.0, r))
         s = np.sqrt(0.5 * (1.0 + r))
         u = 2.0 * s - 1.0
-        cosine = _COSINE[_DEGREE]
-        sine = _SINE[_DEGREE]
+        cosine = COSINE[_DEGREE]
+        sine = SINE[_DEGREE]
         for k in range(_DEGREE - 1, -1, -1):
-            cosine = cosine * u + _COSINE[k]
-            sine = sine * u + _SINE[k]
+            cosine = cosine * u + COSINE[k]
+            sine = sine * u + SINE[k]
         sine *= np.sqrt(0.5 * (1.0 - r) / (1.0 + s))
-        along, across = p * cosine, 2.0 * _HALF_SQRT3 * p * sine
+        along, across = p * cosine, 2.0 * HALF_SQRT3 * p * sine
         first[i] = mean + 2.0 * along
         second[i] = mean - along + across
         third[i] = mean - along - across

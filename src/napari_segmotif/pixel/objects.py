@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,14 +22,14 @@ def make_objects(
     minimum_size: float = 0,
     fill_holes: bool = True,
     split_touching: bool = True,
-    split_depth: float = 0.25,
+    split_depth: float = 0.1,
     spacing: Sequence[float] | None = None,
 ) -> Labels:
     """Turn a segmentation, or the probability map of one class, into numbered objects.
 
-    Objects are the connected components (pixels that share a side) of the class. An object with a neck is split
-    there, never merged with another: a watershed of the distance to the background, from those of its centres
-    that the neck really separates.
+    Objects are the connected components (pixels that share a side) of the class. An object with a neck is
+    split there, by a watershed of the distance to the background from those of its centres that the neck
+    really separates. Nothing is ever merged.
 
     Parameters
     ----------
@@ -40,15 +41,15 @@ def make_objects(
     threshold
         Probability from which on a pixel belongs to the class.
     minimum_size
-        Objects smaller than this are left out, after splitting. In pixels, or with `spacing` in physical units of
-        area or volume.
+        Objects smaller than this are left out, after splitting. In pixels, or with `spacing` in physical
+        units of area or volume.
     fill_holes
         Whether background that an object encloses becomes part of it.
     split_touching
         Whether to split objects at their necks.
     split_depth
-        How much narrower a neck must be than the thinner of the two parts, in (0, 1): 0.25 splits where the
-        neck is at least a quarter narrower. Smaller splits more.
+        How much narrower a neck must be than the thinner of the two parts, in (0, 1): 0.1 splits where the
+        neck is narrower by a tenth or more. Smaller splits more.
     spacing
         Physical size of a pixel along each axis, for sizes and for distances in anisotropic stacks.
 
@@ -61,8 +62,8 @@ def make_objects(
     Raises
     ------
     InputError
-        For other numbers of axes, complex or text values, NaN, probabilities outside [0, 1], or parameters out
-        of their range.
+        For other numbers of axes, complex or text values, NaN, probabilities outside [0, 1], or parameters
+        out of their range.
     """
     values = np.asarray(labels_or_probability)
     steps = _check(values, threshold, minimum_size, split_depth, spacing)
@@ -77,7 +78,7 @@ def make_objects(
 
 
 def _check(
-    values: NDArray[np.generic],
+    values: NDArray[Any],
     threshold: float,
     minimum_size: float,
     split_depth: float,
@@ -101,7 +102,7 @@ def _check(
     return steps
 
 
-def _mask(values: NDArray[np.generic], class_id: int | None, threshold: float) -> Mask:
+def _mask(values: NDArray[Any], class_id: int | None, threshold: float) -> Mask:
     if values.dtype.kind == "b":
         return values.astype(bool)
     if values.dtype.kind in "iu":
@@ -118,7 +119,7 @@ def _mask(values: NDArray[np.generic], class_id: int | None, threshold: float) -
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if low < 0 or high > 1 + 1e-6:
         raise InputError(
-            f"float values are taken for probabilities in [0, 1]; convert labels to integers (got {low} to {high})"
+            f"floats are taken for probabilities in [0, 1]; convert labels to integers (got {low} to {high})"
         )
     return np.asarray(values >= threshold)
 
@@ -186,7 +187,7 @@ def _pieces(mask: Mask, split_depth: float, steps: tuple[float, ...]) -> Labels:
 
 def _renumber(objects: Labels, minimum_pixels: float) -> Labels:
     """Drop small objects and number the others 1..n in the order of their first pixel."""
-    sizes = np.bincount(objects.reshape(-1))
+    sizes = np.bincount(objects.reshape(-1), minlength=1)
     keep = sizes >= max(minimum_pixels, 1)
     keep[0] = False
     flat = objects.reshape(-1)

@@ -106,7 +106,7 @@ def predict_region(
     if any(part.start >= part.stop for part in whole):
         raise InputError(f"the region is empty (got {tuple(region or ())} of shape {shape})")
     targets = _targets(outputs, whole, out or {}, classes)
-    evaluate = sums or _cpu_sums(image, forest)
+    evaluate = sums or cpu_sums(image, forest)
     only_labels = tuple(outputs) == ("labels",)
 
     def tile_result(where: FrameTile) -> tuple[FrameTile, dict[str, NDArray[Any]]]:
@@ -142,7 +142,8 @@ def _targets(
     return {name: out[name] if name in out else made[name]() for name in outputs}
 
 
-def _cpu_sums(image: TiledImage, forest: PackedForest) -> Sums:
+def cpu_sums(image: TiledImage, forest: PackedForest) -> Sums:
+    """Evaluates tiles on the CPU, with the image's cache of features."""
     # An image whose features would push everything else out of the cache is not kept in it.
     keep = image.feature_bytes <= image.cache.capacity // 2
 

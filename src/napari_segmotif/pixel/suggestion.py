@@ -1,15 +1,16 @@
 """Where to paint next: regions the classifier is unsure of, unlike what is painted already, not painted yet.
 
-The image is cut into blocks. A block's score is its uncertainty × its distance, in a standardised feature space,
-to the nearest thing that is painted or already suggested × the share of it that is not painted. Blocks are taken
-one after the other, each making its like less wanted (farthest-first traversal weighted with uncertainty).
+The image is cut into blocks. A block's score is its uncertainty × its distance, in a standardised feature
+space, to the nearest thing that is painted or already suggested × the share of it that is not painted. Blocks
+are taken one after the other, each making its like less wanted: farthest-first traversal, weighted with the
+uncertainty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def rank_regions(
     n
         Regions wanted; fewer come back where fewer are left to paint.
     block_shape
-        Pixels of a block along each axis; by default an eighth of the image, from 16 to 64 pixels in the plane.
+        Pixels of a block along each axis; by default an eighth of the image, 16 to 64 in the plane.
     annotated_descriptors
         (n_pixels, n_descriptors) of pixels that are annotated in other images, which count as painted too.
 
@@ -101,18 +102,21 @@ def rank_regions(
     size = default_block_shape(shape) if block_shape is None else tuple(int(b) for b in block_shape)
     if len(size) != len(shape) or min(size) < 1:
         raise InputError(f"block_shape needs {len(shape)} lengths of 1 or more (got {size})")
-    blocks, painted = [], []
+    blocks: list[_Block] = []
+    painted: list[Floats] = []
     for region in _regions(shape, size):
         block, here = _measure(region, uncertainty, descriptors, annotated)
         painted += here
         if block is not None:
             blocks.append(block)
-    if annotated_descriptors is not None:
-        painted += list(np.asarray(annotated_descriptors, np.float64))
     if not blocks:
         return []
-    picked = _pick(blocks, np.array(painted).reshape(len(painted), -1), n)
-    return [_describe(blocks[k], *numbers, uncertainty, annotated) for k, *numbers in picked]
+    known = np.array(painted).reshape(len(painted), descriptors.shape[0])
+    if annotated_descriptors is not None:
+        others = np.asarray(annotated_descriptors, np.float64)
+        known = np.concatenate([known, others[_evenly(len(others), _MAX_REFERENCES)]])
+    picked = _pick(blocks, known, n)
+    return [_describe(blocks[k], score, diversity, uncertainty, annotated) for k, score, diversity in picked]
 
 
 def default_block_shape(shape: Sequence[int]) -> tuple[int, ...]:
@@ -124,8 +128,8 @@ def default_block_shape(shape: Sequence[int]) -> tuple[int, ...]:
 def _check(shape: tuple[int, ...], descriptors: tuple[int, ...], annotated: tuple[int, ...], n: int) -> None:
     if len(shape) not in (2, 3) or descriptors[1:] != shape or annotated != shape:
         raise InputError(
-            "uncertainty and annotated must be (Y, X) or (Z, Y, X), descriptors the same with one more axis in "
-            f"front (got {shape}, {annotated} and {descriptors})"
+            "uncertainty and annotated must be (Y, X) or (Z, Y, X), descriptors the same with one more axis "
+            f"in front (got {shape}, {annotated} and {descriptors})"
         )
     if n < 1:
         raise InputError(f"ask for one region or more (got {n})")
@@ -136,7 +140,7 @@ def _regions(shape: tuple[int, ...], size: tuple[int, ...]) -> list[Region]:
     cuts = []
     for length, most in zip(shape, size, strict=True):
         edges = np.linspace(0, length, -(-length // most) + 1).round().astype(int)
-        cuts.append([slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+        cuts.append([slice(int(a), int(b)) for a, b in pairwise(edges)])
     return list(product(*cuts))
 
 
@@ -164,29 +168,31 @@ def _measure(
 def _pick(blocks: list[_Block], painted: Floats, n: int) -> list[tuple[int, float, float]]:
     """Greedily choose (block, score, diversity)."""
     place = np.stack([block.descriptor for block in blocks])
-    everything = np.concatenate([place, painted.reshape(-1, place.shape[1])])
+    everything = np.concatenate([place, painted])
     spread = everything.std(axis=0)
     center, scale = everything.mean(axis=0), np.where(spread > 0, spread, 1)
     place = (place - center) / scale
-    known = (painted.reshape(-1, place.shape[1]) - center) / scale
-    known = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), _MAX_REFERENCES)).astype(int))]
-    # squashed to [0, 1): 0.5 at the distance at which one descriptor differs by a standard deviation
-    distance = np.full(len(place), np.inf)
+    known = (painted[_evenly(len(painted), _MAX_REFERENCES)] - center) / scale
+    distance = np.full(len(place), np.inf)  # to the nearest thing that is known
     for reference in known:
         distance = np.minimum(distance, _distance(place, reference))
     merit = np.array([block.uncertainty * block.free for block in blocks])
     picked: list[tuple[int, float, float]] = []
     open_blocks = np.ones(len(blocks), bool)
     for _ in range(min(n, len(blocks))):
-        diversity = np.where(
-            np.isinf(distance), 1.0, distance / (1 + np.where(np.isinf(distance), 0, distance))
-        )
+        # squashed to [0, 1]: a half at one standard deviation, 1 where nothing is known yet
+        diversity = 1 - 1 / (1 + distance)
         score = np.where(open_blocks, np.round(merit * diversity, 12), -1.0)
         best = int(np.argmax(score))
         picked.append((best, float(score[best]), float(diversity[best])))
         open_blocks[best] = False
         distance = np.minimum(distance, _distance(place, place[best]))
     return picked
+
+
+def _evenly(n: int, most: int) -> NDArray[np.int64]:
+    """Return at most so many indices, evenly spaced in 0..n−1."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
 def _distance(place: Floats, reference: Floats) -> Floats:

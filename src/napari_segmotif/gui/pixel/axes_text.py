@@ -34,7 +34,9 @@ def axes_in_words(axes: str, *, rgb: bool = False) -> str:
     return text + (" (RGB)" if rgb else "")
 
 
-def size_in_words(axes: str, shape: tuple[int, ...], spacing: tuple[float, ...] | None, units: tuple[str, ...] | None) -> str:
+def size_in_words(
+    axes: str, shape: tuple[int, ...], spacing: tuple[float, ...] | None, units: tuple[str, ...] | None
+) -> str:
     """Say how large the image is: "64 × 256 × 256 px · 2 channels · 1 × 0.3 × 0.3 micrometer"."""
     sizes = dict(zip(axes, shape, strict=True))
     parts = [" × ".join(str(sizes[letter]) for letter in axes if letter in "ZYX") + " px"]
@@ -45,5 +47,5 @@ def size_in_words(axes: str, shape: tuple[int, ...], spacing: tuple[float, ...] 
     if spacing is not None:
         unit = units[-1] if units and len(set(units)) == 1 else "units"
         unit = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "pixel": "px"}.get(unit, unit)
-        parts.append(" × ".join(f"{step:.3g}" for step in spacing) + f" {unit} a pixel")
+        parts.append(" × ".join(f"{step:.3g}" for step in spacing) + f" {unit} per pixel")
     return " · ".join(parts)

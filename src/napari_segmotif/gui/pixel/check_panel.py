@@ -6,14 +6,23 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ...pixel.validation import ValidationReport
 from ..plots import BarPlot, MatrixPlot
 from .class_table import swatch_icon
 from .classes import ClassEntry, with_labels
+from .feature_text import in_plain_names
 from .section import enable, row, words
 
 _COLUMNS = ("Class", "Precision", "Recall", "F1", "Jaccard")
@@ -45,7 +54,8 @@ class ValidationPanel(QWidget):
         self._method.addItem("hold out strokes", "stroke")
         self._method.addItem("hold out whole images", "image")
         self._method.setToolTip(
-            "Pixels of one stroke are nearly copies of each other, so whole strokes (or images) are held out, never pixels."
+            "Pixels of one stroke are nearly copies of each other, so whole strokes (or images) are held "
+            "out, never pixels."
         )
         self._summary = words()
         self._table = QTableWidget(0, len(_COLUMNS))
@@ -62,6 +72,7 @@ class ValidationPanel(QWidget):
         header = self._table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.confusion = MatrixPlot(napari_viewer=napari_viewer)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -86,7 +97,9 @@ class ValidationPanel(QWidget):
             entry = by_label[int(label)]
             self._table.setItem(index, 0, QTableWidgetItem(swatch_icon(entry.color), entry.name))
             scores = report.scores
-            for column, values in enumerate((scores.precision, scores.recall, scores.f1, scores.jaccard), start=1):
+            for column, values in enumerate(
+                (scores.precision, scores.recall, scores.f1, scores.jaccard), start=1
+            ):
                 item = QTableWidgetItem(_percent(float(values[index])))
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 if int(label) in report.unjudged:
@@ -98,7 +111,9 @@ class ValidationPanel(QWidget):
         self._table.setVisible(judged)
         self.confusion.setVisible(judged)
         if judged:
-            self.confusion.set_matrix(report.scores.confusion, [by_label[int(c)].name for c in report.scores.classes])
+            self.confusion.set_matrix(
+                report.scores.confusion, [by_label[int(c)].name for c in report.scores.classes]
+            )
 
     def clear(self) -> None:
         """Forget the report: it was about another classifier."""
@@ -124,16 +139,19 @@ class ImportancePanel(QWidget):
         self._method.addItem("from the forest (at once)", IMPURITY)
         self._method.addItem("on held-out strokes", PERMUTATION)
         self._method.setToolTip(
-            "The forest's own importances come at once, but similar features share them. On held-out strokes: how much "
-            "less sure of the painted class the classifier is when a feature is shuffled."
+            "The forest's own importances come at once, but similar features share them. On held-out "
+            "strokes: how much less sure of the painted class the classifier is when a feature is shuffled."
         )
         self.plot = BarPlot(napari_viewer=napari_viewer)
         self.plot.hide()
+        self._warning = words(dim=True)
+        self._warning.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addLayout(row(self._show, self._method))
         layout.addWidget(self.plot)
+        layout.addWidget(self._warning)
         self._show.clicked.connect(lambda _checked=False: self.wanted.emit(self._method.currentData()))
 
     def set_available(self, reason: str) -> None:
@@ -145,11 +163,22 @@ class ImportancePanel(QWidget):
         order = sorted(importances, key=lambda name: -importances[name])
         label = "share of the forest's decisions" if method == IMPURITY else "certainty lost when shuffled"
         self.plot.show()
-        self.plot.set_bars(order, np.array([importances[name] for name in order]), xlabel=label, max_bars=15)
+        self.plot.set_bars(
+            [in_plain_names(name) for name in order],
+            [importances[name] for name in order],
+            xlabel=label,
+            max_bars=15,
+        )
+
+    def show_warning(self, text: str) -> None:
+        """Say which features share their importance, or nothing where `text` is ""."""
+        self._warning.setText(in_plain_names(text))
+        self._warning.setVisible(bool(text))
 
     def clear(self) -> None:
         """Forget the importances: they were those of another classifier."""
         self.plot.hide()
+        self._warning.hide()
 
 
 class NextPanel(QWidget):
@@ -169,8 +198,8 @@ class NextPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._suggest = QPushButton("Paint here next")
-        self._previous = QPushButton("‹")
-        self._next = QPushButton("›")
+        self._previous = QPushButton("<")
+        self._next = QPushButton(">")
         for button, step, tip in ((self._previous, -1, "Previous region"), (self._next, 1, "Next region")):
             button.setFixedWidth(32)
             button.setToolTip(tip)
@@ -186,7 +215,11 @@ class NextPanel(QWidget):
 
     def set_available(self, reason: str) -> None:
         """Enable the button, or disable it and say why."""
-        enable(self._suggest, reason, "Go to where the classifier hesitates most and nothing like it is painted yet.")
+        enable(
+            self._suggest,
+            reason,
+            "Go to where the classifier hesitates most and nothing like it is painted yet.",
+        )
 
     def set_position(self, index: int, n: int, reason: str) -> None:
         """Show which of `n` regions is in view and why it was picked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ...common.progress import CancelToken, Job, Progress
@@ -14,6 +15,15 @@ from ...pixel.validation import ValidationReport
 from ..layers import LayerSnapshot
 from .check_panel import IMPURITY
 from .workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Importances:
+    """How much each feature matters, by name, and a warning that names features which say nearly the same."""
+
+    values: Mapping[str, float]
+    method: str
+    warning: str
 
 
 class Checks:
@@ -28,21 +38,11 @@ class Checks:
         if classifier is not None:
             self._start(lambda cancel: classifier.validate_iter(method, cancel=cancel), "Validate", show)  # type: ignore[arg-type]
 
-    def importances(self, method: str, show: Callable[[Mapping[str, float]], object]) -> None:
-        """Work out importances, from the forest or by permutation; `show` gets them by feature name."""
-        classifier = self._classifier()
-        if classifier is None:
-            return
-        if method == IMPURITY:
-            show(dict(zip(classifier.feature_names_, classifier.feature_importances_, strict=True)))
-        else:
-            self._start(lambda cancel: _permuted(classifier, cancel), "Feature importances", show)
-
-    def correlations(self, show: Callable[[str], object]) -> None:
-        """Look for features that say nearly the same; `show` gets a warning in words, or ""."""
+    def importances(self, method: str, show: Callable[[Importances], object]) -> None:
+        """Work out importances, from the forest or by permutation, and which features are correlated."""
         classifier = self._classifier()
         if classifier is not None:
-            self._start(lambda cancel: _correlated(classifier), "Compare features", show)
+            self._start(lambda cancel: _importances(classifier, method, cancel), "Feature importances", show)
 
     def select(self, n: int, take_over: Callable[[PixelClassifier], object]) -> None:
         """Train with the best `n` features only; `take_over` gets the smaller classifier."""
@@ -75,23 +75,22 @@ class Checks:
             self._bench.warn(str(error))
             return None
 
-    def _start(self, factory: Callable[[CancelToken], Job[Any]], name: str, show: Callable[[Any], object]) -> None:
+    def _start(
+        self, factory: Callable[[CancelToken], Job[Any]], name: str, show: Callable[[Any], object]
+    ) -> None:
         bench = self._bench
-        bench.start(factory, name, on_result=show, on_error=self._say_error)
-
-    def _say_error(self, error: Exception) -> bool:
-        self._bench.say(str(error), "error")
-        return False
+        bench.start(factory, name, on_result=show, on_error=bench.say_error)
 
 
-def _permuted(classifier: PixelClassifier, cancel: CancelToken) -> Job[dict[str, float]]:
-    found = yield from classifier.permutation_importances_iter(cancel=cancel)
-    return dict(zip(found.names, found.confidence_drop.tolist(), strict=True))
-
-
-def _correlated(classifier: PixelClassifier) -> Job[str]:
+def _importances(classifier: PixelClassifier, method: str, cancel: CancelToken) -> Job[Importances]:
     yield Progress(0, 0, "comparing features")
-    return correlation_warning(classifier.correlated_features()) or ""
+    warning = correlation_warning(classifier.correlated_features()) or ""
+    if method == IMPURITY:
+        names, values = classifier.feature_names_, classifier.feature_importances_
+    else:
+        found = yield from classifier.permutation_importances_iter(cancel=cancel)
+        names, values = found.names, found.confidence_drop
+    return Importances(dict(zip(names, values.tolist(), strict=True)), method, warning)
 
 
 def _selected(classifier: PixelClassifier, n: int) -> Job[PixelClassifier]:

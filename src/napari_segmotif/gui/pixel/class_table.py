@@ -1,4 +1,4 @@
-"""The table of classes: colour, name, annotated pixels and strokes. It knows no layer; signals say what was asked."""
+"""The table of classes: colour, name, pixels, strokes. It knows no layer; signals say what was asked."""
 
 from __future__ import annotations
 
@@ -78,6 +78,11 @@ class ClassTable(QWidget):
     def entries(self) -> tuple[ClassEntry, ...]:
         """The classes, ordered by label."""
         return self._entries
+
+    @property
+    def counts(self) -> Counts:
+        """How much of each class is painted, as it was counted last."""
+        return self._counts
 
     @property
     def current_label(self) -> int:
@@ -198,7 +203,11 @@ class ClassTable(QWidget):
     def _update_buttons(self) -> None:
         nothing = "" if self.current_label else "select a class first."
         enable(self._add, self._reason, "Add a class under the next free label.")
-        enable(self._remove, self._reason or nothing, "Remove the selected class and erase its strokes (undo brings them back).")
+        enable(
+            self._remove,
+            self._reason or nothing,
+            "Remove the selected class and erase its strokes (undo brings them back).",
+        )
 
 
 def swatch_icon(color: str, size: int = 16) -> QIcon:
@@ -211,4 +220,6 @@ def swatch_icon(color: str, size: int = 16) -> QIcon:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.drawRoundedRect(2, 2, size * 2 - 4, size * 2 - 4, 7, 7)
     painter.end()
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # else Qt tints it in a selected row, and the colour is wrong
+    return icon

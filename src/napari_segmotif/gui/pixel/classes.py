@@ -10,7 +10,18 @@ from ...errors import AnnotationError
 from ...pixel.strokes import StrokeCount
 
 #: Colours that stay apart for colour-blind eyes, and stand out on stained tissue and on fluorescence alike.
-PALETTE = ("#ffb000", "#2f8fff", "#e0287f", "#35c26b", "#fe6100", "#8f6bf2", "#12c4c4", "#c9d130", "#b5651d", "#9aa5b1")
+PALETTE = (
+    "#ffb000",
+    "#2f8fff",
+    "#e0287f",
+    "#35c26b",
+    "#fe6100",
+    "#8f6bf2",
+    "#12c4c4",
+    "#c9d130",
+    "#b5651d",
+    "#9aa5b1",
+)
 #: More labels than this in an annotation are objects, not classes.
 MAX_CLASSES = 64
 METADATA_KEY = "segmotif_classes"
@@ -34,7 +45,7 @@ def default_color(label: int) -> str:
 
 
 def default_entry(label: int) -> ClassEntry:
-    """Return the entry a label has until the user names it; the first two are an object and its background."""
+    """Return the entry a label has until the user names it; the first two are object and background."""
     name = {1: "Object", 2: "Background"}.get(label, f"Class {label}")
     return ClassEntry(label, name, default_color(label))
 
@@ -83,11 +94,6 @@ def from_metadata(metadata: Mapping[str, Any]) -> tuple[ClassEntry, ...]:
     return tuple(ClassEntry(int(e["label"]), str(e["name"]), str(e["color"])) for e in kept)
 
 
-def color_dict(entries: Iterable[ClassEntry]) -> dict[int | None, str]:
-    """Return the colours for a direct label colormap: 0 is clear, labels that are no class are grey."""
-    return {None: "#808080", 0: "#00000000", **colors_of(entries)}
-
-
 def check_counts(counts: Counts) -> None:
     """Refuse an annotation that cannot be one.
 
@@ -98,6 +104,6 @@ def check_counts(counts: Counts) -> None:
     """
     if len(counts) > MAX_CLASSES:
         raise AnnotationError(
-            f"an annotation has at most {MAX_CLASSES} classes; this looks like a layer of objects: choose another "
-            f"annotation layer, or make a new one (got {len(counts)} labels)"
+            f"an annotation has at most {MAX_CLASSES} classes; this looks like a layer of objects: choose "
+            f"another annotation layer, or make a new one (got {len(counts)} labels)"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
@@ -44,15 +43,18 @@ class DataPanel(QWidget):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
-        self._axes_of: dict[str, str] = {}  # layer id -> what the user chose
+        self._axes_of: dict[str, str] = {}  # image layer id -> what the user chose
+        self._annotation_of: dict[str, str] = {}  # image layer id -> annotation layer id
         self._pairs: list[PairOfLayers] = []
         self._snapshot: LayerSnapshot | None = None
         self.image = LayerChoice(napari_viewer, _is_image, "open an image first")
         self.image.setToolTip("The image to segment. Every image layer of the viewer is listed.")
-        self.annotation = LayerChoice(napari_viewer, _is_annotation, "press New")
+        self.annotation = LayerChoice(napari_viewer, _is_annotation, "press New annotation", automatic=False)
         self.annotation.setToolTip("The Labels layer you paint your strokes in. 0 means: not annotated.")
         self._axes = QComboBox()
-        self._axes.setToolTip("What the axes of the image mean. Channels are looked at together; time is never filtered.")
+        self._axes.setToolTip(
+            "What the axes of the image mean. Channels are looked at together; time is never filtered."
+        )
         self._new = QPushButton("New annotation")
         self._size = words(dim=True)
         self._problem = words()
@@ -82,9 +84,10 @@ class DataPanel(QWidget):
         self._new.clicked.connect(lambda _checked=False: self.annotation_wanted.emit())
         self._add.clicked.connect(lambda _checked=False: self.add_pair())
         napari_viewer.layers.events.removed.connect(self._on_layer_removed)
+        napari_viewer.layers.events.inserted.connect(self._on_layer_inserted)
         self._on_image(self.image.layer)
 
-    # ---- what is chosen ---------------------------------------------------------------------------------------
+    # ---- what is chosen
 
     @property
     def source(self) -> LayerSnapshot | None:
@@ -107,7 +110,9 @@ class DataPanel(QWidget):
         index = self._axes.findData(axes)
         if index < 0:
             offered = [self._axes.itemData(i) for i in range(self._axes.count())]
-            raise InputError(f"choose axes out of {', '.join(offered) or 'none: open an image first'} (got {axes!r})")
+            raise InputError(
+                f"choose axes out of {', '.join(offered) or 'none: open an image first'} (got {axes!r})"
+            )
         self._axes.setCurrentIndex(index)
 
     @property
@@ -152,6 +157,14 @@ class DataPanel(QWidget):
             self._pairs.append(pair)
             self._on_changed()
 
+    def keep(self, pair: PairOfLayers) -> None:
+        """Keep a pair of layers that was chosen before, if both are there and go with the new image."""
+        present = pair.image in self._viewer.layers and pair.annotation in self._viewer.layers
+        known = any(p.annotation is pair.annotation for p in self._pairs)
+        if present and not known and self._snapshot is not None and _alike(pair, self._snapshot):
+            self._pairs.append(pair)
+            self._show_pairs()
+
     def remove_pair(self, pair: PairOfLayers) -> None:
         """Take a pair out of the training set; its layers stay."""
         self._pairs = [p for p in self._pairs if p is not pair]
@@ -160,16 +173,16 @@ class DataPanel(QWidget):
     def close_down(self) -> None:
         """Stop following the viewer."""
         self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self._viewer.layers.events.inserted.disconnect(self._on_layer_inserted)
         self.image.close_down()
         self.annotation.close_down()
         self._pairs, self._snapshot = [], None
 
-    # ---- following --------------------------------------------------------------------------------------------
+    # ---- following
 
     def refresh(self) -> None:
-        """Look at the layers again: their data, scale or units may have changed."""
+        """Look at the chosen image again: its data, scale or units may have changed."""
         self._take_snapshot()
-        self._describe()
 
     def _on_image(self, layer: Layer | None) -> None:
         with QSignalBlocker(self._axes):
@@ -200,13 +213,19 @@ class DataPanel(QWidget):
                 self._snapshot = None  # `problem` says why
 
     def _prefer_matching_annotation(self) -> None:
-        """With a new image, go to an annotation that fits it, where the chosen one does not."""
-        chosen = self.annotation.layer
-        if self._snapshot is None or (chosen is not None and _fits(chosen, self._snapshot)):
+        """Go to the annotation of the chosen image; never to that of another, even where its shape fits."""
+        if self._snapshot is None or self.image.layer is None:
             return
+        own = self._annotation_of.get(str(self.image.layer.unique_id))
+        taken = set(self._annotation_of.values())
         fitting = [layer for layer in self.annotation.layers if _fits(layer, self._snapshot)]
-        if fitting:
-            self.annotation.choose(fitting[0])
+        mine = [layer for layer in fitting if str(layer.unique_id) == own]
+        free = [layer for layer in fitting if str(layer.unique_id) not in taken]
+        self.annotation.choose(next(iter(mine + free), None))
+
+    def _on_layer_inserted(self, _event: Any) -> None:
+        if self.annotation.layer is None:
+            self._prefer_matching_annotation()
 
     def _on_layer_removed(self, event: Any) -> None:
         gone = event.value
@@ -216,12 +235,17 @@ class DataPanel(QWidget):
             self._on_changed()
 
     def _on_changed(self, *_: object) -> None:
+        pair = self.current_pair
+        if pair is not None:
+            self._annotation_of[str(pair.image.unique_id)] = str(pair.annotation.unique_id)
         self._describe()
         self.changed.emit()
 
     def _describe(self) -> None:
         source = self._snapshot
-        self._size.setText(size_in_words(source.axes, source.shape, source.spacing, source.units) if source else "")
+        self._size.setText(
+            size_in_words(source.axes, source.shape, source.spacing, source.units) if source else ""
+        )
         self._size.setVisible(source is not None)
         problem = self.problem() if self.image.layer is not None else ""
         self._problem.setText(problem)
@@ -229,7 +253,11 @@ class DataPanel(QWidget):
         no_image = "" if source else "open an image first."
         enable(self._new, no_image, "Make a Labels layer that fits the image, ready to paint in.")
         no_pair = "" if self.current_pair else "choose an image and an annotation that fits it."
-        enable(self._add, no_pair, "Keep this image and its annotation, then choose another image and annotate it too.")
+        enable(
+            self._add,
+            no_pair,
+            "Keep this image and its annotation, then choose another image and annotate it too.",
+        )
         self._show_pairs()
 
     def _show_pairs(self) -> None:
@@ -238,8 +266,10 @@ class DataPanel(QWidget):
             holder.hide()
             holder.deleteLater()
         for pair in self._pairs:
+            if pair.annotation is self.annotation.layer:
+                continue
             holder = QWidget()
-            label = QLabel(f"trained on: {pair.image.name} + {pair.annotation.name}")
+            label = QLabel(f"also trained on: {pair.image.name} + {pair.annotation.name}")
             label.setWordWrap(True)
             remove = QToolButton()
             remove.setText("✕")
@@ -259,15 +289,19 @@ def check_annotation(layer: Labels, source: LayerSnapshot) -> None:
         For a multiscale, lazy or boolean layer, or one of another shape.
     """
     if layer.multiscale:
-        raise AnnotationError("an annotation cannot be multiscale: press New annotation (got a multiscale Labels layer).")
+        raise AnnotationError(
+            "an annotation cannot be multiscale: press New annotation (got a multiscale Labels layer)."
+        )
     if type(layer.data).__module__.startswith("dask"):
         raise AnnotationError(
-            "painting on a dask array gets slower with every stroke: press New annotation (got a dask-backed layer)."
+            "painting on a dask array gets slower with every stroke: press New annotation "
+            "(got a dask-backed layer)."
         )
     if not _fits(layer, source):
         raise AnnotationError(
             f"the annotation must have the shape of the image without channels, {annotation_shape(source)} "
-            f"({source.result_axes}): press New annotation, or choose other axes (got {tuple(layer.data.shape)})."
+            f"({source.result_axes}): press New annotation, or choose other axes "
+            f"(got {tuple(layer.data.shape)})."
         )
 
 
@@ -281,6 +315,12 @@ def _fits(layer: Labels, source: LayerSnapshot) -> bool:
     if layer.multiscale:
         return False
     return tuple(layer.data.shape) in {annotation_shape(source), source.output_shape}
+
+
+def _alike(pair: PairOfLayers, source: LayerSnapshot) -> bool:
+    """Whether an image has the same number of channels and the same spatial axes as another."""
+    one, other = snapshot_image(pair.image, pair.axes).to_source(), source.to_source()
+    return (one.n_channels, one.spatial_axes) == (other.n_channels, other.spatial_axes)
 
 
 def _is_image(layer: Layer) -> bool:

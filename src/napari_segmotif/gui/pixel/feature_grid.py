@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
@@ -14,7 +16,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -50,11 +51,13 @@ class FeatureGrid(QWidget):
         presets = QHBoxLayout()
         presets.setSpacing(4)
         for preset in PRESETS:
-            button = self._button(preset.name, preset.tooltip, lambda pairs=preset.pairs(): self.set_pairs(pairs))
+            button = self._button(preset.name, preset.tooltip, partial(self.set_pairs, preset.pairs()))
             self._presets[preset.name] = button
             presets.addWidget(button)
         presets.addWidget(self._button("All", "Tick everything in the grid.", lambda: self._tick_all(True)))
-        presets.addWidget(self._button("None", "Untick everything in the grid.", lambda: self._tick_all(False)))
+        presets.addWidget(
+            self._button("None", "Untick everything in the grid.", lambda: self._tick_all(False))
+        )
 
         self._holder = QWidget(self)
         self._grid = QGridLayout(self._holder)
@@ -65,12 +68,15 @@ class FeatureGrid(QWidget):
         self._dimensions = QComboBox()
         self._dimensions.addItem("plane by plane (2D)", 2)
         self._dimensions.addItem("in the volume (3D)", 3)
-        self._dimensions.setToolTip("Whether the filters see single planes, or the stack as a volume. Time is never filtered.")
+        self._dimensions.setToolTip(
+            "Whether the filters see single planes, or the stack as a volume. Time is never filtered."
+        )
         self._unit = QComboBox()
         self._unit.addItem("σ in pixels", "pixel")
         self._unit.addItem("σ in physical units", "physical")
         self._unit.setToolTip(
-            "Physical units follow the spacing of the image along each axis, so that thick slices are filtered less."
+            "Physical units follow the spacing of the image along each axis, so that thick slices are "
+            "filtered less."
         )
         self._dimensions.currentIndexChanged.connect(self._on_changed)
         self._unit.currentIndexChanged.connect(self._on_changed)
@@ -85,7 +91,7 @@ class FeatureGrid(QWidget):
         layout.addWidget(self._note)
         self.set_features(PixelFeatures())
 
-    # ---- what is chosen ---------------------------------------------------------------------------------------
+    # ---- what is chosen
 
     @property
     def pairs(self) -> tuple[tuple[str, float], ...]:
@@ -121,7 +127,7 @@ class FeatureGrid(QWidget):
         self._on_changed()
 
     def set_image(self, *, n_channels: int, has_z: bool, unit: str | None) -> None:
-        """Fit the choices to the image: channels multiply features, 3D needs a Z axis, units need a spacing."""
+        """Fit the choices to the image: channels multiply features, 3D needs Z, units need a spacing."""
         self._n_channels = n_channels
         with QSignalBlocker(self):
             if not has_z:
@@ -145,11 +151,15 @@ class FeatureGrid(QWidget):
         if not self.pairs:
             return "nothing ticked"
         sigmas = sorted({s for _, s in self.pairs})
-        scale = f"σ {sigma_text(sigmas[0])}–{sigma_text(sigmas[-1])}" if len(sigmas) > 1 else f"σ {sigma_text(sigmas[0])}"
+        scale = (
+            f"σ {sigma_text(sigmas[0])}–{sigma_text(sigmas[-1])}"
+            if len(sigmas) > 1
+            else f"σ {sigma_text(sigmas[0])}"
+        )
         picked = "best " if self._is_selection() else ""
         return f"{picked}{self.n_features} features · {scale} · {self._dimensions.currentData()}D"
 
-    # ---- the grid ---------------------------------------------------------------------------------------------
+    # ---- the grid
 
     def add_sigma(self, sigma: float) -> None:
         """Add a column, ticked for the families that are ticked anywhere."""
@@ -193,7 +203,9 @@ class FeatureGrid(QWidget):
         add.clicked.connect(self._ask_new_sigma)
         self._grid.addWidget(add, 0, len(self._sigmas) + 1)
         corner = QLabel("σ")
-        corner.setToolTip("The scale, as the standard deviation of the Gaussian that each filter begins with.")
+        corner.setToolTip(
+            "The scale, as the standard deviation of the Gaussian that each filter begins with."
+        )
         self._grid.addWidget(corner, 0, 0, Qt.AlignmentFlag.AlignRight)
         for line, family in enumerate(FAMILIES, start=1):
             self._grid.addWidget(self._family_button(family), line, 0)
@@ -212,14 +224,14 @@ class FeatureGrid(QWidget):
         self._boxes[family, sigma] = box
         return box
 
-    def _family_button(self, family: str) -> QToolButton:
+    def _family_button(self, family: str) -> QPushButton:
         name, sees = PLAIN_NAMES[family]
-        button = QToolButton()
-        button.setText(name)
+        button = QPushButton(name)
         button.setToolTip(f"{sees}\n\nClick to tick or untick the whole row.")
-        button.setStyleSheet("QToolButton { border: none; background: transparent; text-align: left; padding: 2px; }")
-        button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        button.clicked.connect(lambda: self._toggle([p for p in self._boxes if p[0] == family]))
+        button.setStyleSheet("QPushButton { background: transparent; text-align: left; padding: 2px; }")
+        button.clicked.connect(
+            lambda _checked=False: self._toggle([p for p in self._boxes if p[0] == family])
+        )
         return button
 
     def _sigma_button(self, sigma: float) -> QToolButton:
@@ -229,7 +241,9 @@ class FeatureGrid(QWidget):
         button.setStyleSheet("QToolButton { padding: 2px 3px; } QToolButton::menu-indicator { image: none; }")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(button)
-        menu.addAction("Tick or untick column", lambda: self._toggle([p for p in self._boxes if p[1] == sigma]))
+        menu.addAction(
+            "Tick or untick column", lambda: self._toggle([p for p in self._boxes if p[1] == sigma])
+        )
         menu.addAction("Change…", lambda: self._ask_change(sigma))
         menu.addAction("Remove", lambda: self.remove_sigma(sigma))
         button.setMenu(menu)
@@ -242,16 +256,21 @@ class FeatureGrid(QWidget):
         button.clicked.connect(lambda _checked=False: clicked())
         return button
 
-    # ---- small helpers ----------------------------------------------------------------------------------------
+    # ---- small helpers
 
     def _unselected(self) -> PixelFeatures | None:
-        if not self.pairs:
+        pairs = self.pairs
+        if not pairs:
             return None
-        return PixelFeatures(
-            pairs=self.pairs,
-            dimensions=self._dimensions.currentData(),
-            sigma_unit=self._unit.currentData(),
-        )
+        common: dict[str, Any] = {
+            "dimensions": self._dimensions.currentData(),
+            "sigma_unit": self._unit.currentData(),
+        }
+        families = tuple(f for f in FAMILIES if any(f == family for family, _ in pairs))
+        sigmas = tuple(s for s in self._sigmas if any(s == sigma for _, sigma in pairs))
+        full = PixelFeatures(families=families, sigmas=sigmas, **common)
+        # A plain grid reads better in a script than a list of its cells.
+        return full if set(full.enabled_pairs()) == set(pairs) else PixelFeatures(pairs=pairs, **common)
 
     def _is_selection(self) -> bool:
         return self._selected is not None and self._unselected() == self._selected_for
@@ -291,7 +310,9 @@ class FeatureGrid(QWidget):
 
     def _describe(self) -> None:
         if self._is_selection():
-            text = f"The best {self.n_features} features, picked after training. Tick anything to choose by hand again."
+            text = (
+                f"The best {self.n_features} features, picked after training. Tick to choose by hand again."
+            )
         elif self.pairs:
             channels = f" over {self._n_channels} channels" if self._n_channels > 1 else ""
             text = f"{self.n_features} features a pixel{channels}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ...pixel.features import DEFAULT_SIGMAS, FAMILIES
@@ -12,7 +13,7 @@ Pairs = frozenset[tuple[str, float]]
 PLAIN_NAMES: dict[str, tuple[str, str]] = {
     "gaussian": (
         "Brightness",
-        "Smoothed brightness and colour (Gaussian). Sees how bright a place is; a larger σ averages over more.",
+        "Smoothed brightness and colour (Gaussian): how bright a place is; a larger σ averages over more.",
     ),
     "gradient_magnitude": (
         "Edges",
@@ -20,7 +21,7 @@ PLAIN_NAMES: dict[str, tuple[str, str]] = {
     ),
     "laplacian_of_gaussian": (
         "Blobs",
-        "Blobs and dark or bright spots about σ wide (Laplacian of Gaussian); its sign tells inside from rim.",
+        "Blobs, dark or bright, about σ wide (Laplacian of Gaussian); its sign tells inside from rim.",
     ),
     "difference_of_gaussians": (
         "Spots",
@@ -28,13 +29,15 @@ PLAIN_NAMES: dict[str, tuple[str, str]] = {
     ),
     "hessian_eigenvalues": (
         "Ridges",
-        "Ridges, fibres, membranes and blobs (eigenvalues of the Hessian): how the brightness curves, along and across.",
+        "Ridges, fibres, membranes (eigenvalues of the Hessian): how brightness curves, along and across.",
     ),
     "structure_tensor_eigenvalues": (
         "Texture",
-        "Texture (eigenvalues of the structure tensor): how much it varies here, and whether it runs in one direction.",
+        "Texture (eigenvalues of the structure tensor): how much it varies, and whether in one direction.",
     ),
 }
+
+_ANY_FAMILY = re.compile("|".join(sorted(PLAIN_NAMES, key=len, reverse=True)))
 
 TEXTURE = ("gaussian", "structure_tensor_eigenvalues", "difference_of_gaussians")
 EDGES = ("gaussian", "gradient_magnitude", "hessian_eigenvalues")
@@ -65,6 +68,11 @@ PRESETS = (
 def is_possible(family: str, sigma: float) -> bool:
     """Whether a family exists at this sigma: below half a pixel only the Gaussian does."""
     return family == "gaussian" or sigma >= 0.5
+
+
+def in_plain_names(text: str) -> str:
+    """Put the plain names in place of the families' own: "gaussian σ=1" is "Brightness σ=1"."""
+    return _ANY_FAMILY.sub(lambda found: PLAIN_NAMES[found.group()][0], text)
 
 
 def sigma_text(sigma: float) -> str:

@@ -52,10 +52,11 @@ class Following(QObject):
         self._waiting = False
         try:
             intent = bench.intent()
-            source = bench.source()
         except SegmotifError as error:
             bench.say(str(error), "warning")
             return
+        source = bench.data.source
+        assert source is not None  # an intent has an image
         region = self._visible(source, live)
         outputs = bench.train.outputs
         session = bench.session
@@ -64,13 +65,19 @@ class Following(QObject):
             name=FOLLOWING,
             on_partial=lambda partial: self._show(partial, source),
             on_result=self._on_followed,
-            on_error=self._on_error,
+            on_error=bench.say_error,
             layers=bench.layers(),
         )
 
     def look(self) -> None:
-        """The view moved: predict what it shows now. Nothing is trained for that, nothing where Live is off."""
-        if self._bench.train.live and self._bench.session.fitted:
+        """The view moved: predict what it shows now, unless that is done already or Live is off."""
+        bench = self._bench
+        source = bench.data.source
+        if not bench.train.live or not bench.session.fitted or source is None:
+            return
+        region = self._visible(source, True)
+        known = bench.session.version, region, bench.train.outputs
+        if region is not None and not bench.outputs.covers(source, *known):  # type: ignore[arg-type]
             self.follow()
 
     def _visible(self, source: LayerSnapshot, live: bool) -> Region | None:
@@ -83,12 +90,16 @@ class Following(QObject):
     def _show(self, partial: Any, source: LayerSnapshot) -> None:
         bench = self._bench
         if isinstance(partial, Counted):
-            self._show_counts(partial)
+            self.show_counts(partial)
         elif isinstance(partial, Shown):
             image = bench.data.image.layer
             details = {"coverage": "visible part", "n_trees": partial.prediction.n_trees}
             # The first look of the first training comes before there is a classifier to tell about.
-            recipe = bench.recipe(image, source, **details) if bench.session.fitted else {"tool": "pixel", **details}
+            recipe = (
+                bench.recipe(image, source, **details)
+                if bench.session.fitted
+                else {"tool": "pixel", **details}
+            )
             bench.outputs.show(
                 partial.prediction,
                 source,
@@ -99,7 +110,7 @@ class Following(QObject):
                 whole=False,
             )
 
-    def _show_counts(self, counted: Counted) -> None:
+    def show_counts(self, counted: Counted) -> None:
         """Show what is painted; a label that was painted without being in the table gets a row."""
         table = self._bench.table
         entries = with_labels(table.entries, counted.in_view) or starting_classes()
@@ -114,11 +125,9 @@ class Following(QObject):
         elif followed.trained:
             self._on_trained()
         if followed.partly:
-            self._bench.say("The view is too large to follow all of it: zoom in, or press Predict all.", "info")
-
-    def _on_error(self, error: Exception) -> bool:
-        self._bench.say(str(error), "error")
-        return False
+            self._bench.say(
+                "The view is too large to follow all of it: zoom in, or press Predict all.", "info"
+            )
 
     def _on_busy(self, busy: bool) -> None:
         if not busy and self._waiting:

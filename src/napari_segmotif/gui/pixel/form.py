@@ -1,11 +1,20 @@
-"""The form itself: the panels in the order of the work, in sections, over a footer that says what is going on."""
+"""The form: the panels in the order of the work, in sections, over a footer that says what is going on."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QSpinBox, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..job_status import JobStatus
 from ..runner import JobRunner

@@ -24,6 +24,8 @@ class LayerChoice(QComboBox):
         Which of them can be chosen.
     placeholder
         What stands there while there is none.
+    automatic
+        Whether the topmost layer is chosen while none is.
 
     Signals
     -------
@@ -34,11 +36,18 @@ class LayerChoice(QComboBox):
     chosen = Signal(object)
 
     def __init__(
-        self, napari_viewer: Any, accepts: Callable[[Layer], bool], placeholder: str, parent: QWidget | None = None
+        self,
+        napari_viewer: Any,
+        accepts: Callable[[Layer], bool],
+        placeholder: str,
+        *,
+        automatic: bool = True,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._layers = napari_viewer.layers
         self._accepts = accepts
+        self._automatic = automatic
         self._shown: list[Layer] = []
         self._current: Layer | None = None
         self.setPlaceholderText(placeholder)
@@ -46,7 +55,11 @@ class LayerChoice(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        for emitter in (self._layers.events.inserted, self._layers.events.removed, self._layers.events.reordered):
+        for emitter in (
+            self._layers.events.inserted,
+            self._layers.events.removed,
+            self._layers.events.reordered,
+        ):
             emitter.connect(self._refresh)
         self._refresh()
         self.currentIndexChanged.connect(self._on_index)
@@ -85,7 +98,11 @@ class LayerChoice(QComboBox):
 
     def close_down(self) -> None:
         """Stop following, and let go of the layers."""
-        for emitter in (self._layers.events.inserted, self._layers.events.removed, self._layers.events.reordered):
+        for emitter in (
+            self._layers.events.inserted,
+            self._layers.events.removed,
+            self._layers.events.reordered,
+        ):
             emitter.disconnect(self._refresh)
         self._follow_names(())
         self._shown, self._current = [], None
@@ -98,7 +115,8 @@ class LayerChoice(QComboBox):
             self.addItems([layer.name for layer in shown])
             for index, layer in enumerate(shown):
                 self.setItemData(index, layer.name, Qt.ItemDataRole.ToolTipRole)
-            index = next((i for i, layer in enumerate(shown) if layer is self._current), 0 if shown else -1)
+            fallback = 0 if shown and self._automatic else -1
+            index = next((i for i, layer in enumerate(shown) if layer is self._current), fallback)
             self.setCurrentIndex(index)
         self._on_index(index)
 

@@ -1,4 +1,4 @@
-"""Listening to the annotation and the view: when did the user change something, or look elsewhere?"""
+"""Listening to the annotation and the view: the user changed something, or looks elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
-#: After a stroke the answer should come at once; while a stroke goes on, or the camera moves, it can wait for a rest.
+#: After a stroke the answer should come at once; while a stroke goes on, or the camera moves, it can wait.
 STROKE_MS = 30
 DRAWING_MS = 300
 VIEW_MS = 200
@@ -20,8 +20,8 @@ _COMPARED_BYTES = 32 * 2**20
 class LiveListener(QObject):
     """Follows one annotation layer, and the viewer's camera and sliders.
 
-    Painting, erasing and filling emit `paint` in napari; undo and redo emit only `set_data`, which sliders and colours
-    emit as well. So for `set_data` the content is compared with what it was.
+    Painting, erasing and filling emit `paint` in napari; undo and redo emit only `set_data`, which sliders
+    and colours emit as well. So for `set_data` the content is compared with what it was.
 
     Signals
     -------
@@ -44,7 +44,7 @@ class LiveListener(QObject):
         self._before: np.ndarray | None = None
         self._changed = self._timer(self._announce_change)
         self._moved = self._timer(self.view_changed.emit)
-        self._connected = [napari_viewer.camera.events, napari_viewer.dims.events.current_step]
+        self._connected = [napari_viewer.scene.camera.events, napari_viewer.dims.events.current_step]
         self._connected += [napari_viewer.dims.events.ndisplay, napari_viewer.dims.events.order]
         for emitter in self._connected:
             emitter.connect(self._on_view)
@@ -70,6 +70,11 @@ class LiveListener(QObject):
         layer.events.data.connect(self._on_stroke)
         layer.events.selected_label.connect(self._on_selected)
 
+    @property
+    def pending(self) -> bool:
+        """Whether something was noticed that is not announced yet."""
+        return self._changed.isActive() or self._moved.isActive()
+
     def touch(self) -> None:
         """Act as if something had been painted: features or classes were changed."""
         self._changed.start(STROKE_MS)
@@ -87,13 +92,13 @@ class LiveListener(QObject):
             emitter.disconnect(self._on_view)
         self._connected = []
 
-    # ---- events -----------------------------------------------------------------------------------------------
+    # ---- events
 
     def _on_stroke(self, event: object = None) -> None:
         self._changed.start(STROKE_MS)
 
     def _on_drawing(self, event: object = None) -> None:
-        # A drag goes on; a stroke's end will come sooner than this unless the user rests with the button down.
+        # A drag goes on; its end comes sooner than this unless the user rests with the button down.
         self._changed.start(DRAWING_MS)
 
     def _on_set_data(self, event: object = None) -> None:
@@ -110,7 +115,7 @@ class LiveListener(QObject):
         self._remember()
         self.annotation_changed.emit()
 
-    # ---- content ----------------------------------------------------------------------------------------------
+    # ---- content
 
     def _differs(self) -> bool:
         assert self._layer is not None
@@ -121,8 +126,10 @@ class LiveListener(QObject):
 
     def _remember(self) -> None:
         data = None if self._layer is None else self._layer.data
-        small = isinstance(data, np.ndarray) and data.nbytes <= _COMPARED_BYTES
-        self._before = data.copy() if small else None
+        if isinstance(data, np.ndarray) and data.nbytes <= _COMPARED_BYTES:
+            self._before = data.copy()
+        else:
+            self._before = None
 
     def _let_go(self) -> None:
         layer, self._layer, self._before = self._layer, None, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 Region = tuple[slice, ...]
 
@@ -37,7 +38,8 @@ def live_blocks(region: Region, focus: Sequence[float] | None = None) -> list[Re
     blocks = [(y, x) for y in _cuts(ys, first[0]) for x in _cuts(xs, first[1])]
     blocks.sort(key=lambda block: math.dist(_middle(block), _middle(first)))
     depth = math.prod(p.stop - p.start for p in planes)
-    kept, pixels = [], 0
+    kept: list[Region] = []
+    pixels = 0
     for y, x in blocks:
         pixels += depth * (y.stop - y.start) * (x.stop - x.start)
         if kept and pixels > MAX_LIVE_PIXELS:
@@ -58,7 +60,7 @@ def _cuts(limits: slice, first: slice) -> list[slice]:
     edges.update(range(first.start, limits.start, -NEXT_BLOCK))
     edges.update(range(first.stop, limits.stop, NEXT_BLOCK))
     ordered = sorted(edges)
-    return [slice(a, b) for a, b in zip(ordered, ordered[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(ordered)]
 
 
 def _middle(block: Sequence[slice]) -> tuple[float, ...]:

@@ -60,7 +60,9 @@ class ModelPanel(QWidget):
 
     def set_available(self, reason: str) -> None:
         """Enable what needs a trained classifier, or disable it and say why."""
-        enable(self._save, reason, "Keep the classifier in a file: features, forest, class names and colours.")
+        enable(
+            self._save, reason, "Keep the classifier in a file: features, forest, class names and colours."
+        )
         enable(self._apply, reason, "Predict other image layers with this classifier.")
         enable(self._copy, reason, "Copy a script that does the same: train, predict, write the result.")
 
@@ -92,11 +94,15 @@ class LayerDialog(QDialog):
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Unchecked)
             self._list.addItem(item)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        layout.addWidget(words("Segment these images with the classifier. They need the same channels and pixel size."))
+        layout.addWidget(
+            words("Segment these images with the classifier. They need the same channels and pixel size.")
+        )
         layout.addWidget(self._list)
         layout.addWidget(buttons)
 

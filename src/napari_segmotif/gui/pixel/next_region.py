@@ -17,7 +17,7 @@ _CONTEXT = 3.0  # how much around a region is shown, as a multiple of its size
 
 
 class NextRegions:
-    """Steps through suggested regions: moves the view, and outlines the region in one Shapes layer of ours."""
+    """Steps through suggested regions: moves the view, and outlines the region in one layer of ours."""
 
     def __init__(self, napari_viewer: Any) -> None:
         self._viewer = napari_viewer
@@ -70,7 +70,11 @@ class NextRegions:
 
     def _outline(self, source: LayerSnapshot, region: Suggestion) -> None:
         corners = outline(region, source)
-        if self._layer is None or self._layer not in self._viewer.layers or self._layer.ndim != corners.shape[1]:
+        if (
+            self._layer is None
+            or self._layer not in self._viewer.layers
+            or self._layer.ndim != corners.shape[1]
+        ):
             self.clear_layer()
             selected = self._viewer.layers.selection.active
             self._layer = self._viewer.add_shapes(

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from .class_table import swatch_icon
 from .classes import ClassEntry
@@ -53,7 +62,9 @@ class ObjectsPanel(QWidget):
         self._fill.setChecked(True)
         self._split = QCheckBox("split touching objects")
         self._split.setChecked(True)
-        self._split.setToolTip("Cut round objects apart where they touch (watershed on the distance to the rim).")
+        self._split.setToolTip(
+            "Cut round objects apart where they touch (watershed on the distance to the rim)."
+        )
         self._make = QPushButton("Make objects")
         self._text = words(dim=True)
         self._text.hide()

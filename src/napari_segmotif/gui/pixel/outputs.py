@@ -1,24 +1,27 @@
-"""Predictions as layers: segmentation, one probability layer a class, uncertainty; and the objects made of them."""
+"""Predictions as layers: segmentation, a probability layer a class, uncertainty; and objects made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from napari.layers import Layer
 from napari.utils.colormaps import Colormap
 
-from ...pixel.prediction import Prediction
+from ...pixel.prediction import Output, Prediction
 from ..layers import LayerSnapshot
 from ..results import label_colormap, result_layer, show_probabilities, show_result
 from .classes import ClassEntry, colors_of, names_of, with_labels
 from .live_region import Region
 
-SEGMENTATION, PROBABILITIES, UNCERTAINTY = "labels", "probabilities", "uncertainty"
+SEGMENTATION: Output = "labels"
+PROBABILITIES: Output = "probabilities"
+UNCERTAINTY: Output = "uncertainty"
 
 #: Clear where the classifier is sure, warm where it hesitates.
-_HESITATION = Colormap([[0.2, 0, 0.3, 0.0], [0.8, 0.2, 0.4, 0.6], [1.0, 0.85, 0.3, 0.9]], name="hesitation")
+_HESITATION = Colormap([[0.2, 0, 0.3, 0.0], [0.8, 0.2, 0.4, 0.45], [1.0, 0.85, 0.3, 0.8]], name="hesitation")
 
 
 def segmentation_name(source: LayerSnapshot) -> str:
@@ -38,20 +41,30 @@ def uncertainty_name(source: LayerSnapshot) -> str:
 
 def objects_name(source: LayerSnapshot, class_name: str) -> str:
     """Return the name of the objects made of one class of an image."""
-    return f"{source.name} · {class_name} objects"
+    return f"{source.name} · objects: {class_name}"
+
+
+@dataclass
+class _Written:
+    """Which outputs of which regions (None is the whole image) the classifier `version` has filled."""
+
+    version: int
+    shown: list[tuple[str, Region | None]]
 
 
 class OutputLayers:
     """The result layers of this widget.
 
-    A live result covers a region of the image. What an earlier classifier had left around it is wiped as soon as the
-    first result of a newer one arrives: a mixture of two classifiers would look like one.
+    A live result covers a region of the image. What an earlier classifier had left around it is wiped as
+    soon as the first result of a newer one arrives: a mixture of two classifiers would look like one.
     """
 
     def __init__(self, napari_viewer: Any) -> None:
         self._viewer = napari_viewer
-        self._written: dict[str, tuple[int, list[Region | None]]] = {}  # layer id of source -> version, regions
-        self._class_layers: dict[tuple[str, int], str] = {}  # (source, label) -> name of its probability layer
+        self._written: dict[str, _Written] = {}  # layer id of the source -> what is shown of it
+        self._class_layers: dict[
+            tuple[str, int], str
+        ] = {}  # (source, label) -> name of its probability layer
 
     def show(
         self,
@@ -73,6 +86,10 @@ class OutputLayers:
         """
         region = None if whole else prediction.region
         self._wipe_older(source, version, region)
+        shown = self._written[source.layer_id].shown
+        for output in (SEGMENTATION, PROBABILITIES, UNCERTAINTY):
+            if getattr(prediction, output) is not None and (output, region) not in shown:
+                shown.append((output, region))
         entries = with_labels(tuple(entries), classes)
         layers: list[Layer] = []
         if prediction.labels is not None:
@@ -105,7 +122,9 @@ class OutputLayers:
                 )
             )
         if prediction.probabilities is not None:
-            layers += self._show_probabilities(prediction.probabilities, source, entries, classes, recipe, region)
+            layers += self._show_probabilities(
+                prediction.probabilities, source, entries, classes, recipe, region
+            )
         return layers
 
     def _show_probabilities(
@@ -141,7 +160,34 @@ class OutputLayers:
     ) -> Layer:
         """Show instance labels, in napari's cyclic colours."""
         name = objects_name(source, class_name)
-        return show_result(self._viewer, "labels", objects, source, name=name, recipe=recipe, opacity=0.6)
+        new = result_layer(self._viewer, "labels", source, name) is None
+        layer = show_result(self._viewer, "labels", objects, source, name=name, recipe=recipe, opacity=0.7)
+        segmentation = result_layer(self._viewer, "labels", source, segmentation_name(source))
+        if new and segmentation is not None:
+            # Objects under the segmentation would have mixed colours.
+            layers = self._viewer.layers
+            layers.move(layers.index(layer), layers.index(segmentation) + 1)
+        return layer
+
+    def covers(self, source: LayerSnapshot, version: int, region: Region, outputs: Sequence[str]) -> bool:
+        """Whether a region is already shown, by this version of the classifier, in all of these outputs."""
+        written = self._written.get(source.layer_id)
+        if written is None or written.version != version:
+            return False
+        return all(
+            self._is_there(source, output)
+            and any(output == shown and _contains(whole, region) for shown, whole in written.shown)
+            for output in outputs
+        )
+
+    def _is_there(self, source: LayerSnapshot, output: str) -> bool:
+        """Whether the layers of an output are still in the viewer."""
+        if output == PROBABILITIES:
+            names = [name for (owner, _), name in self._class_layers.items() if owner == source.layer_id]
+            return all(result_layer(self._viewer, "image", source, name) is not None for name in names)
+        if output == SEGMENTATION:
+            return result_layer(self._viewer, "labels", source, segmentation_name(source)) is not None
+        return result_layer(self._viewer, "image", source, uncertainty_name(source)) is not None
 
     def recolor(self, source: LayerSnapshot, entries: Sequence[ClassEntry]) -> None:
         """Give the segmentation of an image the colours of the table."""
@@ -154,10 +200,10 @@ class OutputLayers:
         self._written.clear()
         self._class_layers.clear()
 
-    # ---- helpers ----------------------------------------------------------------------------------------------
+    # ---- helpers
 
     def _new_colors(self, source: LayerSnapshot, entries: Sequence[ClassEntry]) -> dict[int, str] | None:
-        """The class colours, where the layer does not have them yet: setting a colormap draws everything again."""
+        """The class colours, where the layer has others: setting a colormap draws everything again."""
         colors = colors_of(entries)
         layer = result_layer(self._viewer, "labels", source, segmentation_name(source))
         if layer is None:
@@ -171,18 +217,20 @@ class OutputLayers:
         return None if shown == wanted else colors
 
     def _wipe_older(self, source: LayerSnapshot, version: int, region: Region | None) -> None:
-        known, regions = self._written.get(source.layer_id, (version, []))
-        if known != version:
-            if region is not None:
-                for layer in self._region_layers(source):
-                    for old in regions:
-                        _wipe(layer, old, source)
-            regions = []
-        self._written[source.layer_id] = (version, [*(r for r in regions if r != region), region])
+        written = self._written.get(source.layer_id)
+        if written is not None and written.version == version:
+            return
+        if written is not None and region is not None:
+            for layer in self._region_layers(source):
+                for _output, old in written.shown:
+                    _wipe(layer, old, source)
+        self._written[source.layer_id] = _Written(version, [])
 
     def _region_layers(self, source: LayerSnapshot) -> list[Layer]:
         names = [("labels", segmentation_name(source)), ("image", uncertainty_name(source))]
-        names += [("image", name) for (owner, _), name in self._class_layers.items() if owner == source.layer_id]
+        names += [
+            ("image", name) for (owner, _), name in self._class_layers.items() if owner == source.layer_id
+        ]
         found = [result_layer(self._viewer, kind, source, name) for kind, name in names]  # type: ignore[arg-type]
         return [layer for layer in found if layer is not None]
 
@@ -190,6 +238,12 @@ class OutputLayers:
         layer = result_layer(self._viewer, "image", source, name)
         if layer is not None:
             self._viewer.layers.remove(layer)
+
+
+def _contains(whole: Region | None, part: Region) -> bool:
+    if whole is None:
+        return True
+    return all(w.start <= p.start and p.stop <= w.stop for w, p in zip(whole, part, strict=True))
 
 
 def _wipe(layer: Layer, region: Region | None, source: LayerSnapshot) -> None:

@@ -25,7 +25,9 @@ def recipe_of(classifier: PixelClassifier, image: FileOfLayer, **details: Any) -
         "tool": "pixel",
         "features": classifier.features.model_dump(mode="json", exclude_none=True),
         "forest": classifier.parameters.model_dump(mode="json"),
-        "classes": {int(label): classifier.class_names_.get(int(label), str(label)) for label in classifier.classes_},
+        "classes": {
+            int(label): classifier.class_names_.get(int(label), str(label)) for label in classifier.classes_
+        },
         "image": {
             "name": image.name,
             "path": image.path,
@@ -54,7 +56,8 @@ def as_python(
     names, colors
         By label.
     """
-    features = ",\n".join(f"    {key}={value!r}" for key, value in parameters["features"].items())
+    arguments = ",\n".join(f"    {key}={value!r}" for key, value in parameters["features"].items())
+    features = f"PixelFeatures(\n{arguments},\n)" if arguments else "PixelFeatures()"
     others = "".join(f", {key}={value!r}" for key, value in parameters.items() if key != "features")
     lines = [
         "from napari_segmotif import PixelClassifier, PixelFeatures",
@@ -65,7 +68,7 @@ def as_python(
     first = images[0]
     lines += [
         "",
-        f"features = PixelFeatures(\n{features},\n)",
+        f"features = {features}",
         f"classifier = PixelClassifier(features{others})",
         "images = [open_image(path) for path in image_paths]",
         "annotations = [open_image(path).array[:] for path in annotation_paths]",
@@ -89,6 +92,8 @@ def as_python(
 def _paths(kind: str, files: Sequence[FileOfLayer]) -> list[str]:
     lines = [f"{kind}_paths = ["]
     for file in files:
-        note = "" if file.path else f"  # layer {file.name!r} is in no file yet: save it, and put its path here"
+        note = (
+            "" if file.path else f"  # layer {file.name!r} is in no file yet: save it, and put its path here"
+        )
         lines.append(f"    {file.path or f'{kind}.tif'!r},{note}")
     return [*lines, "]"]

@@ -1,13 +1,26 @@
 """A collapsible section of the form: a clickable header with a one-line summary, and a body.
 
-superqt's QCollapsible pins its body's maximum height, so text that wraps later is cut off; here the layout decides.
+superqt's QCollapsible pins its body's maximum height, so text that wraps later is cut off; here the layout
+decides.
 """
 
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QElidingLabel
+
+#: Readable on napari's dark and on its light theme, and quieter than the text.
+DIM = "color: #868686;"
 
 
 class Section(QFrame):
@@ -28,7 +41,7 @@ class Section(QFrame):
         self._summary = QElidingLabel(self)
         self._summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._summary.setEnabled(False)  # drawn in the theme's dimmed text
+        self._summary.setStyleSheet(DIM)
         header = QHBoxLayout()
         header.setContentsMargins(0, 0, 4, 0)
         header.addWidget(self._button)
@@ -43,8 +56,9 @@ class Section(QFrame):
         outer.setSpacing(0)
         outer.addLayout(header)
         outer.addWidget(self.body)
+        outer.addStretch(0)
         outer.addWidget(_line(self))
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self._button.toggled.connect(self._show_body)
         self._show_body(expanded)
 
@@ -91,8 +105,9 @@ def words(text: str = "", *, dim: bool = False) -> QLabel:
     """Make a label for a sentence: it wraps instead of being cut off."""
     label = QLabel(text)
     label.setWordWrap(True)
-    label.setEnabled(not dim)
-    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
+    if dim:
+        label.setStyleSheet(DIM)
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
     return label
 
 

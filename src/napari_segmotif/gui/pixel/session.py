@@ -1,7 +1,7 @@
 """What the user wants, frozen, and the jobs it turns into. No Qt, no napari: a job never sees a layer.
 
-The session also keeps the classifier from one job to the next. Jobs run one at a time (the runner sees to it), so
-nothing here is locked.
+The session also keeps the classifier from one job to the next. Jobs run one at a time (the runner sees to
+it), so nothing here is locked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...pixel.classifier import PixelClassifier
 from ...pixel.feature_cache import FeatureCache
 from ...pixel.features import PixelFeatures
 from ...pixel.parameters import ForestParameters
-from ...pixel.prediction import Prediction
+from ...pixel.prediction import Output, Prediction
 from ...pixel.strokes import count_strokes
 from .classes import ClassEntry, Counts, check_counts, colors_of, names_of
 from .live_region import Region, live_blocks
@@ -34,7 +34,7 @@ _ADOPTED = ("a classifier that was loaded or selected: it is kept until somethin
 class Pair:
     """An image and what is painted on it: `annotation` has the axes of the image without channels.
 
-    Where it is the very array that painting goes on in, `painted_on` says so: a job copies it before it looks.
+    Where it is the very array that painting goes on in, `painted_on` says so: a job copies it first.
     """
 
     image: ImageSource
@@ -44,7 +44,9 @@ class Pair:
 
     def frozen(self) -> Pair:
         """Return the pair with an annotation of its own."""
-        return replace(self, annotation=np.array(self.annotation), painted_on=False) if self.painted_on else self
+        return (
+            replace(self, annotation=np.array(self.annotation), painted_on=False) if self.painted_on else self
+        )
 
 
 @dataclass(frozen=True)
@@ -120,15 +122,21 @@ class Session:
             raise NotFittedError("train a classifier first: paint two classes and press Train (got none)")
         return self.classifier
 
-    # ---- jobs -------------------------------------------------------------------------------------------------
+    # ---- jobs
 
     def follow(
-        self, intent: Intent, region: Region | None, *, outputs: Sequence[str], live: bool, cancel: CancelToken
+        self,
+        intent: Intent,
+        region: Region | None,
+        *,
+        outputs: Sequence[Output],
+        live: bool,
+        cancel: CancelToken,
     ) -> Job[Followed]:
         """Count what is painted; where `live`, train again if that changed, and predict the visible region.
 
-        Yields Progress whose `partial` is first a Counted, then a Shown of a small forest, of the full one, and of
-        the blocks around it.
+        Yields Progress whose `partial` is first a Counted, then a Shown of a small forest, of the full one,
+        and of the blocks around it.
         """
         intent = intent.frozen()
         counted = count(intent)
@@ -140,10 +148,12 @@ class Session:
         state = self._state(intent)
         if self._trained_on is _ADOPTED:
             self._trained_on = state
-        if self.fitted and state == self._trained_on:
+        if self.fitted and (state == self._trained_on or not counted.labels):
             yield from self._predict_blocks(intent, blocks, outputs, cancel)
             return Followed(False, partly=partly)
-        problem = "tick at least one feature." if intent.features is None else cannot_train(counted, intent.entries)
+        problem = (
+            "tick at least one feature." if intent.features is None else cannot_train(counted, intent.entries)
+        )
         if problem:
             return Followed(False, problem)
         yield from self._retrain(intent, counted, blocks[0], outputs, cancel)
@@ -152,12 +162,14 @@ class Session:
         return Followed(True, partly=partly)
 
     def _retrain(
-        self, intent: Intent, counted: Counted, region: Region, outputs: Sequence[str], cancel: CancelToken
+        self, intent: Intent, counted: Counted, region: Region, outputs: Sequence[Output], cancel: CancelToken
     ) -> Job[None]:
         classifier = self._prepare(intent)
         self.version += 1
         version, classes = self.version, counted.labels
-        job = classifier.live_iter(**_training(intent), image_index=0, region=region, outputs=tuple(outputs), cancel=cancel)
+        job = classifier.live_iter(
+            **_training(intent), image_index=0, region=region, outputs=tuple(outputs), cancel=cancel
+        )
         try:
             while True:
                 progress = next(job)
@@ -172,7 +184,7 @@ class Session:
         yield Progress(1, 1, "trained", partial=Shown(full, version, classes))
 
     def _predict_blocks(
-        self, intent: Intent, blocks: Sequence[Region], outputs: Sequence[str], cancel: CancelToken
+        self, intent: Intent, blocks: Sequence[Region], outputs: Sequence[Output], cancel: CancelToken
     ) -> Job[None]:
         for index, block in enumerate(blocks):
             yield Progress(index, len(blocks), "showing the visible part")
@@ -203,22 +215,40 @@ class Session:
         self.version += 1
         return classifier
 
+    def update(self, intent: Intent, cancel: CancelToken) -> Job[None]:
+        """Train where that is due: nothing is trained yet, or something was painted or chosen since.
+
+        An image on which nothing is painted is predicted with the classifier there is.
+        """
+        intent = intent.frozen()
+        state = self._state(intent)
+        if self._trained_on is _ADOPTED:
+            self._trained_on = state
+        nothing_painted = not count(intent).labels
+        if self.fitted and (state == self._trained_on or nothing_painted):
+            return
+        yield from self.train(intent, cancel)
+
     def predict(
         self,
         image: ImageSource,
-        outputs: Sequence[str],
+        outputs: Sequence[Output],
         cancel: CancelToken,
         *,
         out: Mapping[str, Any] | None = None,
         region: Region | None = None,
     ) -> Job[Prediction]:
         """Predict an image, or a region of it; into `out` where that is given."""
-        job = self.require().predict_iter(image, outputs=tuple(outputs), region=region, out=out, cancel=cancel)  # type: ignore[arg-type]
+        job = self.require().predict_iter(
+            image, outputs=tuple(outputs), region=region, out=out, cancel=cancel
+        )  # type: ignore[arg-type]
         return (yield from job)
 
-    def load(self, path: Path) -> PixelClassifier:
-        """Take a classifier from a file."""
-        return self.adopt(PixelClassifier.load(path))
+    def save(self, path: Path, entries: Sequence[ClassEntry]) -> Job[Path]:
+        """Write the classifier with the names and colours in the table."""
+        self.rename(entries)
+        yield Progress(0, 0, f"writing {path.name}")
+        return self.require().save(path)
 
     def adopt(self, classifier: PixelClassifier) -> PixelClassifier:
         """Take over a trained classifier. It is not trained again until something is painted or changed."""
@@ -234,12 +264,14 @@ class Session:
         if self.fitted:
             classifier = self.require()
             classifier.class_names_.update({k: v for k, v in names_of(entries).items() if k in self.classes})
-            classifier.class_colors_.update({k: v for k, v in colors_of(entries).items() if k in self.classes})
+            classifier.class_colors_.update(
+                {k: v for k, v in colors_of(entries).items() if k in self.classes}
+            )
 
-    # ---- helpers ----------------------------------------------------------------------------------------------
+    # ---- helpers
 
     def _prepare(self, intent: Intent) -> PixelClassifier:
-        """The classifier to train: the same one as long as its parameters stay; else a new one with the old cache."""
+        """The classifier to train: the same while its parameters stay; else a new one with the old cache."""
         setup = (intent.features, intent.forest)
         if self._draft is None or self._setup != setup:
             self._draft = PixelClassifier(
@@ -254,7 +286,12 @@ class Session:
     def _state(intent: Intent) -> tuple[Any, ...]:
         """What the training depends on; equal states need no new training."""
         pairs = tuple(
-            (id(p.image.array), p.image.axes, p.image.spacing, zlib.crc32(np.ascontiguousarray(p.annotation)))
+            (
+                id(p.image.array),
+                p.image.axes,
+                p.image.spacing,
+                zlib.crc32(np.ascontiguousarray(p.annotation).data),
+            )
             for p in intent.pairs
         )
         return (pairs, intent.features, intent.forest)
@@ -280,6 +317,12 @@ def _training(intent: Intent) -> dict[str, Any]:
 
 def _size(region: Region) -> int:
     return int(np.prod([s.stop - s.start for s in region]))
+
+
+def read(path: Path) -> Job[PixelClassifier]:
+    """Read a classifier from a file."""
+    yield Progress(0, 0, f"reading {path.name}")
+    return PixelClassifier.load(path)
 
 
 def count(intent: Intent) -> Counted:

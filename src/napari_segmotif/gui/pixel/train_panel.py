@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...pixel.parameters import ForestParameters
+from ...pixel.prediction import Output
+from ..forms import form_for
 from .outputs import PROBABILITIES, SEGMENTATION, UNCERTAINTY
-from .section import enable, row
+from .section import Section, enable, row
 
-_OUTPUTS = (
+_OUTPUTS: tuple[tuple[Output, str, str, bool], ...] = (
     (SEGMENTATION, "Segmentation", "The most probable class of every pixel, as a Labels layer.", True),
     (PROBABILITIES, "Probabilities", "How probable each class is, 0 to 1: one layer a class.", False),
     (UNCERTAINTY, "Uncertainty", "Where the classifier hesitates: 0 is sure, 1 is a plain guess.", False),
@@ -33,26 +35,23 @@ class TrainPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._forest = ForestParameters()
         self._live = QCheckBox("Live: the view follows every stroke")
         self._live.setToolTip(
-            "After each stroke, undo or erase the classifier is trained again and the visible part of the image is shown."
+            "After each stroke, undo or erase the classifier is trained again, and the visible part of "
+            "the image is shown."
         )
         self._train = QPushButton("Train")
         self._predict = QPushButton("Predict all")
-        self._boxes: dict[str, QCheckBox] = {}
+        self._boxes: dict[Output, QCheckBox] = {}
         for key, text, tooltip, checked in _OUTPUTS:
             box = QCheckBox(text)
             box.setToolTip(tooltip)
             box.setChecked(checked)
             box.toggled.connect(lambda _checked: self.outputs_changed.emit())
             self._boxes[key] = box
-        self._trees = QSpinBox()
-        self._trees.setRange(1, 2000)
-        self._trees.setValue(100)
-        self._trees.setToolTip("Number of trees of the random forest. More is steadier and slower.")
-        self._balanced = QCheckBox("balance classes")
-        self._balanced.setToolTip("Give every class the same weight, however much of it is painted.")
+        self._forest = form_for(ForestParameters)
+        forest = Section("Forest", expanded=False)
+        forest.add(self._forest)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -61,12 +60,11 @@ class TrainPanel(QWidget):
         layout.addLayout(row(self._train, self._predict))
         layout.addWidget(QLabel("Show as layers"))
         layout.addLayout(row(*self._boxes.values()))
-        layout.addLayout(row(QLabel("Trees"), self._trees, self._balanced))
+        layout.addWidget(forest)
         self._live.toggled.connect(self.live_toggled)
         self._train.clicked.connect(lambda _checked=False: self.train_clicked.emit())
         self._predict.clicked.connect(lambda _checked=False: self.predict_clicked.emit())
-        self._trees.valueChanged.connect(lambda _value: self.forest_changed.emit())
-        self._balanced.toggled.connect(lambda _value: self.forest_changed.emit())
+        self._forest.changed.connect(lambda _values: self.forest_changed.emit())
 
     @property
     def live(self) -> bool:
@@ -78,27 +76,32 @@ class TrainPanel(QWidget):
         self._live.setChecked(live)
 
     @property
-    def outputs(self) -> tuple[str, ...]:
+    def outputs(self) -> tuple[Output, ...]:
         """Which outputs become layers."""
         return tuple(key for key, box in self._boxes.items() if box.isChecked())
 
-    def set_output(self, key: str, shown: bool) -> None:
+    def set_output(self, key: Output, shown: bool) -> None:
         """Tick or untick one output."""
         self._boxes[key].setChecked(shown)
 
     @property
     def forest(self) -> ForestParameters:
-        """The forest's parameters."""
-        weight = "balanced" if self._balanced.isChecked() else "none"
-        return self._forest.model_copy(update={"n_estimators": self._trees.value(), "class_weight": weight})
+        """The forest's parameters.
+
+        Raises
+        ------
+        InputError
+            Where one of them is out of its bounds.
+        """
+        return self._forest.values()
 
     def set_forest(self, forest: ForestParameters) -> None:
-        """Show the forest's parameters; those without a control are kept."""
-        self._forest = forest
-        self._trees.setValue(forest.n_estimators)
-        self._balanced.setChecked(forest.class_weight == "balanced")
+        """Show the forest's parameters."""
+        self._forest.set_values(forest)
 
     def set_available(self, *, no_training: str, no_prediction: str) -> None:
         """Enable the buttons, or disable them and say why."""
         enable(self._train, no_training, "Train on everything that is painted, and show the visible part.")
-        enable(self._predict, no_training and no_prediction, "Predict the whole image, all frames and planes.")
+        enable(
+            self._predict, no_training and no_prediction, "Predict the whole image, all frames and planes."
+        )

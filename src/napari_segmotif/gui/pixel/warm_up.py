@@ -1,7 +1,8 @@
 """Compiling before it is needed: the first stroke should not wait for it.
 
-The kernels are compiled once on a machine and kept on disk by numba; napari compiles its own colour lookup anew in
-every session. A toy image takes both through all their steps, in a worker thread, when the widget is opened.
+The kernels are compiled once on a machine and kept on disk by numba; napari compiles its own colour lookup
+anew in every session. A toy image takes both through all their steps, in a worker thread, when the widget is
+opened.
 """
 
 from __future__ import annotations

@@ -7,25 +7,36 @@ from typing import Any
 
 from napari.layers import Labels
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
 from ..results import add_annotation, label_colormap
 from ..runner import JobRunner
 from ..teardown import teardown_on_close
-from .checks import Checks
-from .classes import METADATA_KEY, ClassEntry, colors_of, from_metadata, names_of, starting_classes, to_metadata
+from .checks import Checks, Importances
+from .classes import (
+    METADATA_KEY,
+    ClassEntry,
+    colors_of,
+    from_metadata,
+    names_of,
+    starting_classes,
+    to_metadata,
+)
+from .data_panel import PairOfLayers
+from .feature_text import in_plain_names
 from .following import Following
 from .form import PixelForm
-from .jobs import IN_MEMORY_BYTES, Jobs, Objects
+from .jobs import IN_MEMORY_BYTES, Jobs
 from .live import LiveListener
 from .model_panel import LayerDialog
 from .next_region import NextRegions
+from .object_jobs import ObjectJobs, Objects
 from .outputs import OutputLayers
 from .recipe import as_python
 from .section import enable
-from .session import Session, constructor_arguments
+from .session import Session, read
 from .warm_up import is_warm, warm_up
 from .workbench import Workbench, file_of
 
@@ -50,17 +61,29 @@ class PixelClassifierWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.form)
+        # Else napari puts a stretch below the form, which would take half of the dock.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         form = self.form
         self.outputs = OutputLayers(napari_viewer)
         self.regions = NextRegions(napari_viewer)
         self.listener = LiveListener(napari_viewer, self)
         self.bench = Workbench(
-            napari_viewer, self.session, self.runner, self.outputs, form.data, form.table, form.grid, form.train, form.say
+            napari_viewer,
+            self.session,
+            self.runner,
+            self.outputs,
+            form.data,
+            form.table,
+            form.grid,
+            form.train,
+            form.say,
         )
         self.following = Following(self.bench, self._on_trained, self)
         self.jobs = Jobs(self.bench, self.following, self._on_trained)
+        self.object_jobs = ObjectJobs(self.bench)
         self.checks = Checks(self.bench)
         self._annotation: Labels | None = None
+        self._pair: PairOfLayers | None = None
         self._connect()
         teardown_on_close(self, napari_viewer, self._close_down)
         self._on_data()
@@ -68,7 +91,7 @@ class PixelClassifierWidget(QWidget):
         if not is_warm():
             self._warmer.start(warm_up, name="Warm up", on_error=lambda _error: True)
 
-    # ---- what scripts and the demo call -----------------------------------------------------------------------
+    # ---- what scripts and the demo call
 
     def new_annotation(self) -> Labels | None:
         """Make an annotation layer for the chosen image, ready to be painted on."""
@@ -98,29 +121,30 @@ class PixelClassifierWidget(QWidget):
         self._on_classes()
 
     def save(self, path: Path) -> None:
-        """Save the classifier."""
-        try:
-            self.session.rename(self.form.table.entries)
-            saved = self.session.require().save(path)
-        except SegmotifError as error:
-            self.bench.warn(str(error))
-            return
-        self.form.model.show_text(f"Saved as {saved.name}.")
-        self.form.say(f"Saved the classifier: {saved}", "info")
+        """Save the classifier, in the background."""
+        entries = self.form.table.entries
+
+        def saved(written: Path) -> None:
+            self.form.model.show_text(f"Saved as {written.name}.")
+            self.form.say(f"Saved the classifier: {written}", "info")
+
+        self.bench.start(
+            lambda cancel: self.session.save(path, entries),
+            "Save",
+            on_result=saved,
+            on_error=self.bench.say_error,
+        )
 
     def load(self, path: Path) -> None:
-        """Load a classifier: its features, forest, class names and colours are shown in the form."""
-        if self.runner.busy:
-            self.runner.cancel()
-            self.runner.wait(5.0)
-        try:
-            classifier = self.session.load(path)
-        except SegmotifError as error:
-            self.bench.warn(str(error))
-            return
-        self._take_over(classifier)
-        self.form.model.show_text(f"Loaded {path.name}: {_in_words(classifier)}.")
-        self.form.say("Loaded. Predict all segments the image; painting and Train starts from what is painted here.", "info")
+        """Load a classifier, in the background: the form then shows its features, forest and classes."""
+
+        def loaded(classifier: PixelClassifier) -> None:
+            self.session.adopt(classifier)
+            self._take_over(classifier)
+            self.form.model.show_text(f"Loaded {path.name}: {_in_words(classifier)}.")
+            self.form.say("Loaded. Predict all segments the image; the next stroke trains anew.", "info")
+
+        self.bench.start(lambda cancel: read(path), "Load", on_result=loaded, on_error=self.bench.say_error)
 
     def copy_as_python(self) -> str:
         """Put a script that does the same on the clipboard, and return it."""
@@ -136,8 +160,8 @@ class PixelClassifierWidget(QWidget):
             [file_of(layers.image, pair.image) for layers, pair in together],
             [file_of(layers.annotation, pair.image) for layers, pair in together],
             {
-                "features": classifier.features.model_dump(mode="json", exclude_none=True),
-                **constructor_arguments(classifier.parameters),
+                "features": classifier.features.model_dump(exclude_defaults=True),
+                **classifier.parameters.model_dump(exclude_defaults=True),
             },
             names_of(self.form.table.entries),
             colors_of(self.form.table.entries),
@@ -148,7 +172,7 @@ class PixelClassifierWidget(QWidget):
         self.form.say("Copied a Python script that trains, checks, predicts and saves.", "info")
         return script
 
-    # ---- wiring -----------------------------------------------------------------------------------------------
+    # ---- wiring
 
     def _connect(self) -> None:
         form = self.form
@@ -167,8 +191,10 @@ class PixelClassifierWidget(QWidget):
         form.importance.wanted.connect(self._on_importances)
         form.next.wanted.connect(self._on_suggest)
         form.next.moved.connect(self._on_step)
-        form.select.clicked.connect(lambda _checked=False: self.checks.select(form.n_best.value(), self._on_selected))
-        form.objects.wanted.connect(lambda options: self.jobs.make_objects(options, self._on_objects))
+        form.select.clicked.connect(
+            lambda _checked=False: self.checks.select(form.n_best.value(), self._on_selected)
+        )
+        form.objects.wanted.connect(lambda options: self.object_jobs.make(options, self._on_objects))
         form.model.save_wanted.connect(self.save)
         form.model.load_wanted.connect(self.load)
         form.model.apply_wanted.connect(self._on_apply)
@@ -183,7 +209,8 @@ class PixelClassifierWidget(QWidget):
         source, pair = form.data.source, form.data.current_pair
         annotation = pair.annotation if pair else None
         if annotation is not self._annotation:
-            self._annotation = annotation
+            self._keep_training_on(self._pair, pair)
+            self._annotation, self._pair = annotation, pair
             self.listener.listen_to(annotation)
             form.table.set_counts({})
             self._read_classes()
@@ -196,11 +223,22 @@ class PixelClassifierWidget(QWidget):
         if source is None:
             form.say("Open an image first: File > Open, or drop one on the window.", "info")
         elif pair is None:
-            form.say(form.data.problem() or "Press New annotation, and paint a few strokes of each class.", "info")
+            form.say(
+                form.data.problem() or "Press New annotation, and paint a few strokes of each class.", "info"
+            )
         self._update()
 
+    def _keep_training_on(self, before: PairOfLayers | None, now: PairOfLayers | None) -> None:
+        """Keep the image before in the training set: going to another one does not lose its strokes."""
+        if before is None or (now is not None and now.image is before.image) or not self._n_painted():
+            return
+        self.form.data.keep(before)
+
+    def _n_painted(self) -> int:
+        return sum(count.pixels for count in self.form.table.counts.values())
+
     def _read_classes(self) -> None:
-        """Show the classes that the annotation layer brings along; labels that are painted are added when counted."""
+        """Show the classes that the annotation layer brings along; painted labels are added when counted."""
         layer = self._annotation
         self.form.table.set_entries(from_metadata(layer.metadata) if layer is not None else ())
         if layer is not None and self.form.table.entries:
@@ -256,15 +294,11 @@ class PixelClassifierWidget(QWidget):
             self.runner.cancel()
 
     def _on_predict(self) -> None:
-        if not self.session.fitted:
-            self.jobs.train(then=self._predict_all)
-        else:
-            self._predict_all()
-
-    def _predict_all(self) -> None:
         store = None
         if self.jobs.size_of_result() > IN_MEMORY_BYTES:
-            chosen, _ = QFileDialog.getSaveFileName(self, "The result is large: choose a new folder for it", "segmentation")
+            chosen, _ = QFileDialog.getSaveFileName(
+                self, "The result is large: choose a new folder for it", "segmentation"
+            )
             if not chosen:
                 return
             store = Path(chosen)
@@ -278,15 +312,18 @@ class PixelClassifierWidget(QWidget):
         self._update()
 
     def _on_validate(self, method: str) -> None:
-        self.checks.validate(method, lambda report: self.form.validation.show_report(report, self.form.table.entries))
+        self.checks.validate(
+            method, lambda report: self.form.validation.show_report(report, self.form.table.entries)
+        )
 
     def _on_importances(self, method: str) -> None:
-        self.checks.importances(method, lambda found: self.form.importance.show_importances(found, method))
-        self.checks.correlations(self._show_correlations)
+        def show(found: Importances) -> None:
+            self.form.importance.show_importances(found.values, found.method)
+            self.form.importance.show_warning(found.warning)
+            self.form.correlations.setText(in_plain_names(found.warning))
+            self.form.correlations.setVisible(bool(found.warning))
 
-    def _show_correlations(self, warning: str) -> None:
-        self.form.correlations.setText(warning)
-        self.form.correlations.setVisible(bool(warning))
+        self.checks.importances(method, show)
 
     def _on_selected(self, classifier: PixelClassifier) -> None:
         self.session.adopt(classifier)
@@ -311,17 +348,21 @@ class PixelClassifierWidget(QWidget):
         self.form.next.set_position(self.regions.index, self.regions.n, current.reason if current else "")
 
     def _on_objects(self, objects: Objects) -> None:
-        text = f"{objects.n:,} objects, median size {objects.median_size:,.0f} px." if objects.n else "No objects: lower the threshold."
+        text = (
+            f"{objects.n:,} objects, median size {objects.median_size:,.0f} px."
+            if objects.n
+            else "No objects: lower the threshold."
+        )
         self.form.objects.show_text(text)
         self.form.say(text, "info")
 
     def _on_apply(self) -> None:
-        layers = [layer for layer in self.form.data.image.layers]
+        layers = self.form.data.image.layers
         dialog = LayerDialog([layer.name for layer in layers], self)
         if dialog.exec():
             self.jobs.apply([layers[i] for i in dialog.ticked])
 
-    # ---- state ------------------------------------------------------------------------------------------------
+    # ---- state
 
     def _take_over(self, classifier: PixelClassifier) -> None:
         """Show a classifier that was not trained from this form in the form."""
@@ -345,7 +386,9 @@ class PixelClassifierWidget(QWidget):
         form = self.form
         source, pair = form.data.source, form.data.current_pair
         no_image = "" if source is not None else "open an image first."
-        no_pair = no_image or ("" if pair else "choose an annotation that fits the image, or press New annotation.")
+        no_pair = no_image or (
+            "" if pair else "choose an annotation that fits the image, or press New annotation."
+        )
         no_features = "" if form.grid.pairs else "tick at least one feature."
         not_fitted = "" if self.session.fitted else "train a classifier first."
         form.table.set_available(no_pair)
@@ -354,8 +397,14 @@ class PixelClassifierWidget(QWidget):
             panel.set_available(not_fitted)
         form.next.set_available(no_pair or not_fitted)
         form.objects.set_available(no_image or not_fitted)
-        enable(form.select, not_fitted, "Keep the most useful features that do not repeat each other: faster, and often as good.")
-        form.objects.set_classes([e for e in form.table.entries if not self.session.fitted or e.label in self.session.classes])
+        enable(
+            form.select,
+            not_fitted,
+            "Keep the most useful features that do not repeat each other: faster, and often as good.",
+        )
+        form.objects.set_classes(
+            [e for e in form.table.entries if not self.session.fitted or e.label in self.session.classes]
+        )
         form.sections["data"].set_summary(source.name if source else "no image")
         form.sections["classes"].set_summary(", ".join(e.name for e in form.table.entries))
         form.sections["features"].set_summary(form.grid.summary)
@@ -367,10 +416,11 @@ class PixelClassifierWidget(QWidget):
         self.listener.close_down()
         self.form.data.close_down()
         self.outputs.forget()
-        self._annotation = None
+        self._annotation = self._pair = None
 
 
 def _in_words(classifier: PixelClassifier) -> str:
     n_strokes = int(classifier.training_.stroke.max(initial=0))
-    text = f"{len(classifier.training_.y):,} pixels in {n_strokes} strokes, {len(classifier.feature_names_)} features"
+    text = f"{len(classifier.training_.y):,} pixels in {n_strokes} strokes"
+    text += f", {len(classifier.feature_names_)} features"
     return f"{text}, {classifier.parameters.n_estimators} trees"

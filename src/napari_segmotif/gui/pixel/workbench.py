@@ -30,7 +30,7 @@ _COPIED_HERE_BYTES = 32 * 2**20
 
 @dataclass
 class Workbench:
-    """The parts that the jobs work with; `say` shows a sentence in the widget, with "info", "warning" or "error"."""
+    """The parts that the jobs work with; `say` shows a sentence, as "info", "warning" or "error"."""
 
     viewer: Any
     session: Session
@@ -94,6 +94,11 @@ class Workbench:
         if not started:
             self.say(f"“{self.runner.running_name}” is still running: cancel it first.", "warning")
         return started
+
+    def say_error(self, error: Exception) -> bool:
+        """Show an error in the widget; the runner makes a notification of it."""
+        self.say(str(error), "error")
+        return False
 
     def warn(self, text: str) -> None:
         """Tell the user in a napari notification and in the widget that something cannot be done."""

@@ -1,0 +1,475 @@
+"""The docked widget in a real viewer, painted on through napari's own mouse callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from napari import Viewer
+from napari.layers import Labels
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QApplication, QColorDialog
+
+from napari_segmotif.gui.pixel.objects_panel import ObjectOptions
+from napari_segmotif.gui.pixel.widget import PixelClassifierWidget
+from napari_segmotif.pixel.classifier import PixelClassifier
+from napari_segmotif.pixel.features import PixelFeatures
+from napari_segmotif.pixel.parameters import ForestParameters
+
+Paint = Callable[..., None]
+FEATURES = PixelFeatures(families=("gaussian", "gradient_magnitude"), sigmas=(1.0,))
+N_TREES = 8
+
+
+def halves(shape: tuple[int, ...] = (48, 64)) -> np.ndarray:
+    """Dark on the left, bright on the right, with noise."""
+    noise = np.random.default_rng(1).normal(0, 8, shape)
+    return (np.where(np.arange(shape[-1]) < shape[-1] // 2, 60, 170) + noise).astype(np.float32)
+
+
+def docked(viewer: Viewer) -> PixelClassifierWidget:
+    widget = PixelClassifierWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Pixel classifier")
+    widget.form.grid.set_features(FEATURES)
+    widget.form.train.set_forest(ForestParameters(n_estimators=N_TREES))
+    return widget
+
+
+def settled(widget: PixelClassifierWidget, qtbot: QtBot) -> None:
+    """Wait until nothing is pending and nothing runs."""
+    for _ in range(3):
+        qtbot.waitUntil(lambda: not (widget.listener.pending or widget.runner.busy), timeout=30_000)
+        QApplication.processEvents()
+
+
+def layer(viewer: Viewer, ending: str) -> Any:
+    return next(one for one in viewer.layers if one.name.endswith(ending))
+
+
+def two_strokes(viewer: Viewer, annotation: Labels, paint_stroke: Paint) -> None:
+    lead = (0,) * (annotation.ndim - 2)
+    paint_stroke(viewer, annotation, [(*lead, 8, 6), (*lead, 12, 18)], label=1, brush=3)
+    paint_stroke(viewer, annotation, [(*lead, 30, 44), (*lead, 36, 56)], label=2, brush=3)
+
+
+def expected(widget: PixelClassifierWidget, image: Any, annotation: np.ndarray, **kwargs: Any) -> np.ndarray:
+    classifier = PixelClassifier(FEATURES, n_estimators=N_TREES).fit(image, annotation, **kwargs)
+    return classifier.predict(image, **kwargs)
+
+
+@pytest.fixture
+def painted(viewer: Viewer, qtbot: QtBot, paint_stroke: Paint) -> tuple[PixelClassifierWidget, Labels]:
+    """A widget with an image, Live on, and a stroke of each of two classes."""
+    viewer.add_image(halves(), name="cells", scale=(0.5, 0.25), units=("um", "um"), translate=(3, 4))
+    widget = docked(viewer)
+    annotation = widget.new_annotation()
+    assert annotation is not None
+    widget.form.train.set_live(True)
+    two_strokes(viewer, annotation, paint_stroke)
+    settled(widget, qtbot)
+    return widget, annotation
+
+
+def test_new_annotation_fits_the_image_and_is_ready_to_paint(viewer: Viewer, qtbot: QtBot) -> None:
+    viewer.add_image(halves(), name="cells", scale=(0.5, 0.25), units=("um", "um"))
+    widget = docked(viewer)
+    annotation = widget.new_annotation()
+    settled(widget, qtbot)
+    assert annotation is not None
+    assert annotation.data.shape == (48, 64)
+    assert isinstance(annotation.data, np.ndarray)
+    assert annotation.mode == "paint"
+    assert annotation.selected_label == 1
+    assert viewer.layers.selection.active is annotation
+    np.testing.assert_allclose(annotation.scale, (0.5, 0.25))
+    assert [e.name for e in widget.form.table.entries] == ["Object", "Background"]
+
+
+def test_strokes_give_a_live_result_equal_to_the_classifier(
+    viewer: Viewer, painted: tuple[PixelClassifierWidget, Labels]
+) -> None:
+    widget, annotation = painted
+    segmentation = layer(viewer, "segmentation")
+    truth = expected(widget, halves(), annotation.data, spacing=(0.5, 0.25))
+    np.testing.assert_array_equal(segmentation.data, truth)
+    np.testing.assert_allclose(segmentation.scale, (0.5, 0.25))
+    np.testing.assert_allclose(segmentation.translate, (3, 4))
+    assert [str(u) for u in segmentation.units] == ["micrometer", "micrometer"]
+    assert segmentation.metadata["segmotif"]["tool"] == "pixel"
+    assert viewer.layers.selection.active is annotation  # the brush stays where it was
+    counts = {int(c): int((annotation.data == c).sum()) for c in (1, 2)}
+    assert widget.form.table._table.item(0, 2).text() == f"{counts[1]:,}"
+
+
+def test_undo_redo_and_erase_are_followed(
+    viewer: Viewer, qtbot: QtBot, painted: tuple[PixelClassifierWidget, Labels], paint_stroke: Paint
+) -> None:
+    widget, annotation = painted
+    before = layer(viewer, "segmentation").data.copy()
+    paint_stroke(viewer, annotation, [(2, 40), (45, 40)], label=1, brush=9)
+    settled(widget, qtbot)
+    changed = layer(viewer, "segmentation").data.copy()
+    assert (changed != before).any()
+    annotation.undo()
+    settled(widget, qtbot)
+    np.testing.assert_array_equal(layer(viewer, "segmentation").data, before)
+    annotation.redo()
+    settled(widget, qtbot)
+    np.testing.assert_array_equal(layer(viewer, "segmentation").data, changed)
+    paint_stroke(viewer, annotation, [(2, 40), (45, 40)], label=0, brush=9)
+    settled(widget, qtbot)
+    truth = expected(widget, halves(), annotation.data, spacing=(0.5, 0.25))
+    np.testing.assert_array_equal(layer(viewer, "segmentation").data, truth)
+
+
+def test_moving_a_slider_predicts_and_trains_nothing(
+    viewer: Viewer, qtbot: QtBot, paint_stroke: Paint
+) -> None:
+    stack = np.stack([halves(), halves() + 3, halves()[:, ::-1]])
+    viewer.add_image(stack, name="stack", scale=(2, 1, 1))
+    widget = docked(viewer)
+    viewer.dims.set_current_step(0, 0)
+    annotation = widget.new_annotation()
+    assert annotation is not None
+    widget.form.train.set_live(True)
+    two_strokes(viewer, annotation, paint_stroke)
+    settled(widget, qtbot)
+    segmentation = layer(viewer, "segmentation")
+    assert segmentation.data[0].any()
+    assert not segmentation.data[2].any()  # not looked at yet
+    version = widget.session.version
+    viewer.dims.set_current_step(0, 2)
+    settled(widget, qtbot)
+    assert widget.session.version == version
+    assert (segmentation.data[2, :, -20:] == 1).mean() > 0.95  # dark on the right in this plane
+    widget.form.train.predict_clicked.emit()
+    settled(widget, qtbot)
+    assert layer(viewer, "segmentation").data.all()
+    assert layer(viewer, "segmentation").metadata["segmotif"]["coverage"] == "whole"
+
+
+def test_a_new_training_wipes_what_the_old_one_left_elsewhere(
+    viewer: Viewer, qtbot: QtBot, painted: tuple[PixelClassifierWidget, Labels], paint_stroke: Paint
+) -> None:
+    widget, annotation = painted
+    source = widget.bench.source()
+    widget.following._visible = lambda *_: (slice(0, 10), slice(0, 64))  # type: ignore[method-assign]
+    paint_stroke(viewer, annotation, [(20, 5), (24, 20)], label=1, brush=3)
+    settled(widget, qtbot)
+    data = layer(viewer, "segmentation").data
+    assert data[:10].all()
+    assert not data[10:].any()
+    assert source.output_shape == data.shape
+
+
+@pytest.mark.parametrize(
+    ("array", "kwargs", "axes", "shape"),
+    [
+        (
+            np.repeat(halves()[..., None], 3, axis=2).clip(0, 255).astype(np.uint8),
+            {"rgb": True},
+            "YXC",
+            (48, 64),
+        ),
+        (np.stack([halves(), 255 - halves()]), {}, "CYX", (48, 64)),
+        (np.stack([halves(), halves()]), {}, "TYX", (2, 48, 64)),
+        (da.from_array(np.stack([halves(), halves()]), chunks=(1, 48, 64)), {}, "ZYX", (2, 48, 64)),
+        ([halves(), halves()[::2, ::2]], {"multiscale": True}, "YX", (48, 64)),
+    ],
+    ids=["rgb", "channels", "time", "dask", "multiscale"],
+)
+def test_kinds_of_layers(
+    viewer: Viewer,
+    qtbot: QtBot,
+    paint_stroke: Paint,
+    array: Any,
+    kwargs: dict[str, Any],
+    axes: str,
+    shape: tuple[int, ...],
+) -> None:
+    viewer.add_image(array, name="image", **kwargs)
+    widget = docked(viewer)
+    widget.form.data.set_axes(axes)
+    annotation = widget.new_annotation()
+    assert annotation is not None
+    assert annotation.data.shape == shape
+    two_strokes(viewer, annotation, paint_stroke)
+    settled(widget, qtbot)
+    widget.form.train.predict_clicked.emit()  # trains first
+    settled(widget, qtbot)
+    image = np.asarray(array[0] if kwargs.get("multiscale") else array)
+    truth = expected(widget, image, annotation.data, axes=axes)
+    np.testing.assert_array_equal(layer(viewer, "segmentation").data, truth)
+
+
+def test_all_outputs_objects_and_validation(
+    viewer: Viewer, qtbot: QtBot, painted: tuple[PixelClassifierWidget, Labels], paint_stroke: Paint
+) -> None:
+    widget, annotation = painted
+    paint_stroke(viewer, annotation, [(40, 6), (44, 18)], label=1, brush=3)
+    paint_stroke(viewer, annotation, [(6, 44), (10, 56)], label=2, brush=3)
+    settled(widget, qtbot)
+    widget.form.train.set_output("probabilities", True)
+    widget.form.train.set_output("uncertainty", True)
+    settled(widget, qtbot)
+    probabilities = [layer(viewer, "probability: Object").data, layer(viewer, "probability: Background").data]
+    np.testing.assert_allclose(np.sum(probabilities, axis=0), 1, atol=1e-6)
+    assert 0 <= layer(viewer, "uncertainty").data.min() <= layer(viewer, "uncertainty").data.max() <= 1
+    widget.form.objects.wanted.emit(ObjectOptions(2, 0.5, 20, True, False))
+    settled(widget, qtbot)
+    objects = layer(viewer, "objects: Background")
+    assert objects.data.max() == 1
+    np.testing.assert_allclose(objects.scale, (0.5, 0.25))
+    assert objects.metadata["segmotif"]["objects"]["minimum_size"] == 20
+    assert "1 objects" in widget.form.said
+    widget.form.validation.wanted.emit("stroke")
+    settled(widget, qtbot)
+    assert widget.form.validation._table.rowCount() == 2
+    assert "optimistic" in widget.form.validation._summary.text()
+    widget.form.next.wanted.emit()
+    settled(widget, qtbot)
+    assert widget.regions.n >= 1
+    assert layer(viewer, "paint here next").data[0].shape == (4, 2)
+    assert viewer.layers.selection.active is annotation
+    widget.form.n_best.setValue(2)
+    widget.form.select.click()
+    settled(widget, qtbot)
+    assert len(widget.session.require().feature_names_) == 2
+    assert widget.form.grid.n_features == 2
+
+
+def test_class_table_and_layers_follow_each_other(
+    viewer: Viewer,
+    qtbot: QtBot,
+    painted: tuple[PixelClassifierWidget, Labels],
+    paint_stroke: Paint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    widget, annotation = painted
+    table = widget.form.table
+    annotation.selected_label = 1
+    assert table.current_label == 1
+    annotation.mode = "pan_zoom"
+    table._table.setCurrentCell(1, 1)
+    assert annotation.selected_label == 2
+    assert annotation.mode == "paint"
+    paint_stroke(viewer, annotation, [(44, 60)], label=5, brush=3)  # a label that has no row
+    settled(widget, qtbot)
+    assert [e.label for e in table.entries] == [1, 2, 5]
+    monkeypatch.setattr(QColorDialog, "getColor", lambda color, *_: type(color)("#00ff00"))
+    table.ask_color(2)
+    for one in (annotation, layer(viewer, "segmentation")):
+        np.testing.assert_allclose(one.get_color(2)[:3], (0, 1, 0), atol=0.01)
+    table._table.item(0, 1).setText("Nucleus")
+    assert widget.session.require().class_names_[1] == "Nucleus"
+    assert widget.form.objects._class.itemText(0) == "Nucleus"
+    table.select(5)
+    table._remove.click()
+    settled(widget, qtbot)
+    assert not (annotation.data == 5).any()
+    annotation.undo()
+    settled(widget, qtbot)
+    assert (annotation.data == 5).any()
+
+
+def test_save_load_and_apply_to_another_layer(
+    viewer: Viewer,
+    qtbot: QtBot,
+    painted: tuple[PixelClassifierWidget, Labels],
+    tmp_path: Path,
+    notifications: list[tuple[str, str]],
+) -> None:
+    widget, _annotation = painted
+    before = layer(viewer, "segmentation").data.copy()
+    widget.form.table._table.item(0, 1).setText("Nucleus")
+    widget.save(tmp_path / "model.segmotif")
+    settled(widget, qtbot)
+    other = docked(viewer)
+    other.load(tmp_path / "model.segmotif")
+    settled(other, qtbot)
+    assert other.form.grid.features == FEATURES
+    assert other.form.train.forest.n_estimators == N_TREES
+    assert "Nucleus" in [e.name for e in other.form.table.entries]
+    second = viewer.add_image(halves(), name="second", scale=(0.5, 0.25), units=("um", "um"))
+    other.jobs.apply([second])
+    settled(other, qtbot)
+    np.testing.assert_array_equal(layer(viewer, "second · segmentation").data, before)
+    colour = viewer.add_image(np.zeros((16, 16, 3), np.uint8), rgb=True, name="colour")
+    other.jobs.apply([colour])
+    settled(other, qtbot)
+    assert any("channel" in message for _, message in notifications)
+    assert not any(one.name.startswith("colour ·") for one in viewer.layers)
+    (tmp_path / "broken.segmotif").write_bytes((tmp_path / "model.segmotif").read_bytes()[:200])
+    fitted = other.session.require()
+    other.load(tmp_path / "broken.segmotif")
+    settled(other, qtbot)
+    assert other.session.require() is fitted
+    other.deleteLater()
+
+
+def test_several_images_train_one_classifier(viewer: Viewer, qtbot: QtBot, paint_stroke: Paint) -> None:
+    first, second = halves(), halves() + 20
+    viewer.add_image(first, name="first")
+    widget = docked(viewer)
+    one = widget.new_annotation()
+    assert one is not None
+    paint_stroke(viewer, one, [(8, 6), (12, 18)], label=1, brush=3)
+    settled(widget, qtbot)
+    viewer.add_image(second, name="second")
+    widget.form.data.image.choose(viewer.layers["second"])
+    assert [p.annotation for p in widget.form.data.pairs] == [
+        one
+    ]  # kept, and not taken for the second image's
+    assert widget.form.data.annotation.layer is None
+    two = widget.new_annotation()
+    assert two is not None
+    paint_stroke(viewer, two, [(30, 44), (36, 56)], label=2, brush=3)
+    settled(widget, qtbot)
+    widget.form.train.train_clicked.emit()
+    settled(widget, qtbot)
+    assert set(widget.session.require().training_.image) == {0, 1}
+    classifier = PixelClassifier(FEATURES, n_estimators=N_TREES).fit([second, first], [two.data, one.data])
+    np.testing.assert_array_equal(layer(viewer, "second · segmentation").data, classifier.predict(second))
+    viewer.layers.remove(one)
+    assert len(widget.form.data.pairs) == 1
+
+
+@pytest.mark.parametrize("bad", ["none", "one class", "shape", "nan"])
+def test_bad_input_is_told_and_nothing_is_lost(
+    viewer: Viewer, qtbot: QtBot, paint_stroke: Paint, notifications: list[tuple[str, str]], bad: str
+) -> None:
+    image = halves()
+    if bad == "nan":
+        image[8:12, 8:12] = np.nan
+    viewer.add_image(image, name="cells", contrast_limits=(0, 255))
+    widget = docked(viewer)
+    annotation = widget.new_annotation()
+    assert annotation is not None
+    if bad == "one class":
+        paint_stroke(viewer, annotation, [(8, 6), (12, 18)], label=1, brush=3)
+    if bad == "nan":
+        two_strokes(viewer, annotation, paint_stroke)
+    if bad == "shape":
+        viewer.layers.remove(annotation)
+        viewer.add_labels(np.zeros((10, 10), np.uint8), name="small")
+    settled(widget, qtbot)
+    data = viewer.layers[-1].data.copy()
+    widget.jobs.train()
+    settled(widget, qtbot)
+    word = {
+        "none": "paint a few strokes",
+        "one class": "second class",
+        "shape": "New annotation",
+        "nan": "NaN",
+    }[bad]
+    assert any(word in message for _, message in notifications), notifications
+    assert word in widget.form.said
+    assert not widget.session.fitted
+    np.testing.assert_array_equal(viewer.layers[-1].data, data)
+    assert not widget.runner.busy
+
+
+def test_removing_a_layer_or_a_second_job_while_one_runs(
+    viewer: Viewer,
+    qtbot: QtBot,
+    painted: tuple[PixelClassifierWidget, Labels],
+    notifications: list[tuple[str, str]],
+) -> None:
+    widget, annotation = painted
+    widget.form.train.set_live(False)
+    widget.form.train.set_forest(ForestParameters(n_estimators=2000))
+    settled(widget, qtbot)
+    widget.form.train.train_clicked.emit()
+    widget.form.validation.wanted.emit("stroke")
+    assert any("still running" in message for _, message in notifications)
+    viewer.layers.remove(annotation)
+    settled(widget, qtbot)
+    assert widget.session.require().parameters.n_estimators == N_TREES  # the training was dropped
+    assert widget.form.data.current_pair is None
+    assert not widget.form.train._train.isEnabled()
+    assert "annotation" in widget.form.train._train.toolTip()
+
+
+def test_closing_the_dock_while_a_job_runs(
+    viewer: Viewer, qtbot: QtBot, painted: tuple[PixelClassifierWidget, Labels]
+) -> None:
+    widget, annotation = painted
+    names = [e.name for e in widget.form.table.entries]
+    widget.form.train.set_forest(ForestParameters(n_estimators=2000))
+    widget.form.train.train_clicked.emit()
+    assert widget.runner.busy
+    viewer.window.remove_dock_widget(widget)
+    qtbot.wait(50)
+    annotation.data_setitem((np.array([0]), np.array([0])), 1)  # nobody listens any more, and nothing breaks
+    reopened = docked(viewer)
+    settled(reopened, qtbot)
+    assert [e.name for e in reopened.form.table.entries] == names
+
+
+def test_closing_the_viewer_while_a_job_runs(
+    make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, paint_stroke: Paint
+) -> None:
+    viewer = make_napari_viewer(strict_qt=True)
+    viewer.add_image(halves(), name="cells")
+    widget = docked(viewer)
+    annotation = widget.new_annotation()
+    assert annotation is not None
+    two_strokes(viewer, annotation, paint_stroke)
+    settled(widget, qtbot)
+    widget.form.train.set_forest(ForestParameters(n_estimators=2000))
+    widget.form.train.train_clicked.emit()
+    viewer.close()
+
+
+def test_lists_follow_the_viewer_and_nothing_works_without_an_image(viewer: Viewer, qtbot: QtBot) -> None:
+    widget = docked(viewer)
+    assert widget.form.data.source is None
+    assert not widget.form.data._new.isEnabled()
+    assert "open an image" in widget.form.train._train.toolTip()
+    cells = viewer.add_image(halves(), name="cells")
+    assert widget.form.data.source is not None
+    cells.name = "renamed"
+    assert widget.form.data.image.itemText(0) == "renamed"
+    viewer.layers.remove(cells)
+    assert widget.form.data.image.count() == 0
+    assert widget.form.data.source is None
+
+
+def test_results_larger_than_memory_go_to_the_folder_that_was_chosen(
+    viewer: Viewer, qtbot: QtBot, painted: tuple[PixelClassifierWidget, Labels], tmp_path: Path
+) -> None:
+    widget, annotation = painted
+    widget.form.train.set_live(False)
+    widget.form.train.set_output("probabilities", True)
+    widget.jobs.predict_all(tmp_path / "result")
+    settled(widget, qtbot)
+    segmentation = layer(viewer, "segmentation")
+    assert isinstance(segmentation.data, da.Array)
+    truth = expected(widget, halves(), annotation.data, spacing=(0.5, 0.25))
+    np.testing.assert_array_equal(np.asarray(segmentation.data), truth)
+    assert (tmp_path / "result" / "labels.zarr").is_dir()
+    assert layer(viewer, "probability: Object").data.shape == (48, 64)
+
+
+def test_copy_as_python_runs(
+    viewer: Viewer,
+    qtbot: QtBot,
+    painted: tuple[PixelClassifierWidget, Labels],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    widget, annotation = painted
+    script = widget.copy_as_python()
+    assert QApplication.clipboard().text() == script
+    monkeypatch.chdir(tmp_path)
+    from napari_segmotif.common.image_io import open_image, write_image
+
+    write_image("image.tif", halves(), axes="YX", spacing=(0.5, 0.25), units="micrometer")
+    write_image("annotation.tif", annotation.data, axes="YX", labels=True)
+    exec(compile(script, "script", "exec"), {})
+    with open_image("segmentation.tif") as written:
+        np.testing.assert_array_equal(written.array[:], layer(viewer, "segmentation").data)

@@ -7,11 +7,8 @@ OUTPUT ?= demo_output
 ARGS ?=
 BENCH ?= $(sort $(shell grep -l '^if __name__ == ' benchmarks/*.py 2>/dev/null))
 
-UNAME := $(shell uname -s)
-# Qt's X11 platform needs a display: tests (pytest-xvfb) and the demo bring their own where there is none.
-ifeq ($(UNAME),Linux)
-export QT_QPA_PLATFORM := xcb
-endif
+# On Linux, pytest-xvfb gives Qt an X display of its own, whatever the desktop is.
+TEST_PLATFORM := $(if $(filter Linux,$(shell uname -s)),QT_QPA_PLATFORM=xcb)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench clean install system-libraries
@@ -23,7 +20,7 @@ demo: install system-libraries ## the pixel classifier on a real image; results 
 	$(BIN)/segmotif demo --output $(OUTPUT) $(ARGS)
 
 test: install system-libraries ## every test, under a virtual display (ARGS="-k name" for some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(TEST_PLATFORM) $(BIN)/python -m pytest $(ARGS)
 
 lint: install ## style, types, who may import whom, module sizes
 	$(BIN)/ruff check .

@@ -54,7 +54,7 @@ def main() -> None:
 def shrink(path: Path) -> None:
     """Keep 256 colours: a picture for a web page need not have more."""
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 

@@ -5,7 +5,7 @@ set -eu
 
 [ "$(uname -s)" = Linux ] || exit 0
 
-wanted="xvfb xauth libgl1 libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
+wanted="xvfb libgl1 libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0
 libdbus-1-3 libfontconfig1 libglib2.0-0"
 

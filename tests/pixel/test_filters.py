@@ -45,7 +45,8 @@ def expected_feature(image: np.ndarray, name: str, ratios: tuple[float, ...]) ->
     sigma = float(sigma_text)
     sigmas = [sigma * ratio for ratio in ratios]
     axes = [axis for axis, s in enumerate(sigmas) if s > 0]
-    margin = [(80, 80) if axis in axes else (0, 0) for axis in range(image.ndim)]
+    reach = int(6 * sigma + 3)
+    margin = [(reach, reach) if axis in axes else (0, 0) for axis in range(image.ndim)]
     padded = np.pad(image.astype(float), margin, mode="symmetric")
     inside = tuple(slice(a, a + n) for (a, _), n in zip(margin, image.shape, strict=True))
 
@@ -85,14 +86,15 @@ def assert_equal_to_scipy(image, source, features, ratios) -> None:
         assert error <= TOLERANCE * scale, f"{name}: off by {error / scale:.2g}"
 
 
-def test_all_default_features_equal_scipy_in_2d() -> None:
+def test_all_features_equal_scipy_in_2d() -> None:
     image = np.random.default_rng(0).normal(100, 30, (70, 300)).astype(np.float32)
-    assert_equal_to_scipy(image, ImageSource.of(image), PixelFeatures(), (1.0, 1.0))
+    everything = PixelFeatures(families=FAMILIES, sigmas=DEFAULT_SIGMAS)
+    assert_equal_to_scipy(image, ImageSource.of(image), everything, (1.0, 1.0))
 
 
 def test_all_features_equal_scipy_in_3d() -> None:
     image = np.random.default_rng(1).normal(100, 30, (9, 21, 40)).astype(np.float32)
-    features = PixelFeatures(dimensions=3, sigmas=(0.3, 0.7, 1.6, 3.5))
+    features = PixelFeatures(dimensions=3, sigmas=(0.3, 0.7, 2.0))
     assert_equal_to_scipy(image, ImageSource.of(image, "ZYX"), features, (1.0, 1.0, 1.0))
 
 
@@ -187,9 +189,18 @@ def test_a_constant_image_has_no_edges() -> None:
 
 
 def test_the_smallest_sigma_has_only_a_gaussian() -> None:
-    names = PixelFeatures().names()
+    names = PixelFeatures(sigmas=DEFAULT_SIGMAS).names()
     assert [name for name in names if name.endswith("σ=0.3")] == ["gaussian σ=0.3"]
     assert len(names) == 1 + 8 * (len(DEFAULT_SIGMAS) - 1)
+
+
+def test_the_default_set_has_all_scales_and_coarse_ones_as_gaussians_only() -> None:
+    pairs = PixelFeatures().enabled_pairs()
+    assert {sigma for _, sigma in pairs} == set(DEFAULT_SIGMAS)
+    assert {family for family, sigma in pairs if sigma >= 5.0} == {"gaussian"}
+    assert {family for family, sigma in pairs if sigma == 3.5} == set(FAMILIES)
+    assert PixelFeatures(dimensions=3).enabled_pairs() == pairs
+    assert len(PixelFeatures(sigmas=DEFAULT_SIGMAS).enabled_pairs()) > len(pairs)
 
 
 @pytest.mark.parametrize(

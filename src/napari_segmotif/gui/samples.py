@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.image_io import open_image
-from .pixel.classes import METADATA_KEY, ClassEntry, color_dict, default_color, to_metadata
+from .pixel.classes import METADATA_KEY, ClassEntry, colors_of, default_color, to_metadata
+from .results import label_colormap
 
 FOLDER = Path(__file__).resolve().parent.parent / "sample_data"
 
@@ -39,7 +40,10 @@ def _layers(key: str, title: str) -> list[LayerData]:
         ClassEntry(int(label), name, default_color(int(label)))
         for label, name in metadata["class_names"].items()
     )
-    painted = {"colormap": color_dict(classes), "metadata": {METADATA_KEY: to_metadata(classes)}}
+    painted = {
+        "colormap": label_colormap(colors_of(classes)),
+        "metadata": {METADATA_KEY: to_metadata(classes)},
+    }
     return [
         (image, {"name": title, **place}, "image"),
         # Hidden: the answer should not lie over the image that a user is about to paint on.

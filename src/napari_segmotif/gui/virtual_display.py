@@ -74,7 +74,7 @@ def _start(xvfb: str) -> tuple[subprocess.Popen[bytes], int]:
             [xvfb, "-displayfd", str(writer), "-screen", "0", _SIZE, "-nolisten", "tcp"],
             pass_fds=[writer],
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         os.close(writer)
         with os.fdopen(reader, "rb") as pipe:
@@ -82,8 +82,6 @@ def _start(xvfb: str) -> tuple[subprocess.Popen[bytes], int]:
     except OSError as error:
         raise SegmotifError(f"Xvfb could not be started: {_NO_DISPLAY} (got {error})") from error
     if not number.isdigit():
-        _, said = server.communicate()
-        raise SegmotifError(
-            f"Xvfb could not be started: check it by hand (got {said.decode().strip()[-200:]})"
-        )
+        code = server.wait()
+        raise SegmotifError(f"Xvfb could not be started: try 'Xvfb :99' by hand (got exit code {code})")
     return server, int(number)

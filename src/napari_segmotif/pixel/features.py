@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -21,6 +21,9 @@ Family = Literal[
 ]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 DEFAULT_SIGMAS = (0.3, 0.7, 1.0, 1.6, 3.5, 5.0, 10.0)
+COARSE_SIGMA = 5.0
+"""From here on the default set has only Gaussians: coarse derivatives tell where a pixel lies more than what
+it is, and cost accuracy where few pixels are painted (benchmarks/RESULTS.md has the figures)."""
 SMALLEST_DERIVATIVE_SIGMA = 0.5
 """Below this a sampled Gaussian derivative is no derivative any more: only "gaussian" is computed."""
 DOG_RATIO = 0.66
@@ -28,11 +31,20 @@ DOG_RATIO = 0.66
 INTEGRATION_RATIO = 0.5
 """The structure tensor is smoothed with a Gaussian of half its `sigma`, as in ilastik."""
 
+DEFAULT_PAIRS: tuple[tuple[Family, float], ...] = tuple(
+    (family, sigma)
+    for sigma in DEFAULT_SIGMAS
+    for family in FAMILIES
+    if family == "gaussian" or SMALLEST_DERIVATIVE_SIGMA <= sigma < COARSE_SIGMA
+)
 _EIGENVALUE_FAMILIES = ("hessian_eigenvalues", "structure_tensor_eigenvalues")
 
 
 class PixelFeatures(BaseModel):
     """The set of features a pixel classifier looks at.
+
+    Without `families`, `sigmas` and `pairs` it is the default set: all families at sigmas 0.3 to 3.5, and the
+    Gaussian also at 5 and 10. With one of the first two it is their full grid.
 
     Every filter is that of `scipy.ndimage.gaussian_filter` (orders 0, 1 and 2, truncated at 4 sigma) on the
     image extended by mirroring. Time is never filtered, and each channel is filtered by itself.
@@ -79,6 +91,13 @@ class PixelFeatures(BaseModel):
         title="Selected features",
         description="Names of the features to keep out of all; None keeps all.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_set(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not {"families", "sigmas", "pairs"} & given.keys():
+            return {**given, "pairs": DEFAULT_PAIRS}
+        return given
 
     @field_validator("sigmas")
     @classmethod

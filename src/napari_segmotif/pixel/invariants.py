@@ -56,7 +56,8 @@ def eigenvalues_2x2(yy: Plane, yx: Plane, xx: Plane, first: Plane, second: Plane
         second[i] = mean - root
 
 
-@njit(nogil=True, cache=True)
+# NumPy's error model does not stop at a division by zero, so that the loop can be vectorised: 7 times faster.
+@njit(nogil=True, cache=True, error_model="numpy")
 def eigenvalues_3x3(
     zz: Plane, zy: Plane, zx: Plane, yy: Plane, yx: Plane, xx: Plane,
     first: Plane, second: Plane, third: Plane,

@@ -57,7 +57,7 @@ def suggest(
             cancel.raise_if_cancelled()
             return where, _uncertainty_and_features(classifier, image, where, columns)
 
-        with ThreadPoolExecutor(max_workers=classifier.n_threads) as pool:
+        with ThreadPoolExecutor(max_workers=image.threads(classifier.n_threads)) as pool:
             for where, planes in pool.map(look, group):
                 cancel.raise_if_cancelled()
                 coarse.add(maps, planes, where)

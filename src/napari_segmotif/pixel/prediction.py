@@ -116,7 +116,7 @@ def predict_region(
         return where, _as_outputs(totals, outputs, classes, forest.n_trees)
 
     tiles = image.tiles(whole)
-    for done, (where, parts) in enumerate(_in_parallel(tile_result, tiles, n_jobs), start=1):
+    for done, (where, parts) in enumerate(_in_parallel(tile_result, tiles, image.threads(n_jobs)), start=1):
         if cancel is not None:
             cancel.raise_if_cancelled()
         for name, values in parts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,10 @@ from .filters import FilterBank
 from .packets import PacketLayout, Shape3
 
 TILE_2D: Shape3 = (1, 256, 256)
-TILE_3D: Shape3 = (32, 96, 128)
+TILE_3D: Shape3 = (32, 96, 192)
+
+_BUFFERS_PER_TILE = 20
+"""So many tiles with halo, at most, does a thread hold while it filters."""
 
 _per_thread = threading.local()
 
@@ -96,10 +100,30 @@ class TiledImage:
             keep=keep,
         )
 
+    def threads(self, wanted: int) -> int:
+        """How many of the wanted threads may filter tiles at once within a third of the machine's memory."""
+        with_halo = [n + 2 * h for n, h in zip(self._full_tile, self.bank.halo, strict=True)]
+        per_thread = 4 * _BUFFERS_PER_TILE * int(np.prod(with_halo))
+        per_thread += 4 * len(self.bank.names) * int(np.prod(self._full_tile))
+        return max(1, min(wanted, physical_memory() // 3 // per_thread))
+
+    @property
+    def _full_tile(self) -> Shape3:
+        depth, height, width = (1,) * (3 - len(self.tile_shape)) + self.tile_shape
+        return depth, height, width
+
     @property
     def feature_bytes(self) -> int:
         """Bytes that the features of the whole image would take."""
         return int(np.prod(self.source.output_shape)) * len(self.bank.names) * 4
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine; 8 GB where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 8 * 2**30
 
 
 def _workspace() -> Workspace:

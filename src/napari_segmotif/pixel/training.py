@@ -123,7 +123,7 @@ def collect(
         return (number, *_rows(images[number], where, values))
 
     parts = []
-    with ThreadPoolExecutor(max_workers=n_jobs) as pool:
+    with ThreadPoolExecutor(max_workers=images[0].threads(n_jobs)) as pool:
         for done, part in enumerate(pool.map(rows_of, painted), start=1):
             parts.append(part)
             cancel.raise_if_cancelled()

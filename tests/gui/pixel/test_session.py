@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import AnnotationError, InputError, NotFittedError
+from napari_segmotif.gui.pixel import warm_up
 from napari_segmotif.gui.pixel.classes import starting_classes
+from napari_segmotif.gui.pixel.feature_text import in_plain_names
 from napari_segmotif.gui.pixel.live_region import MAX_LIVE_PIXELS, live_blocks
 from napari_segmotif.gui.pixel.object_jobs import objects_of
 from napari_segmotif.gui.pixel.objects_panel import ObjectOptions
@@ -172,3 +174,19 @@ def test_the_script_says_what_was_done_and_compiles() -> None:
     assert "/data/cells.tif" in script
     assert "'strokes' is in no file yet" in script
     assert "n_estimators=5" in script
+
+
+def test_the_warm_up_goes_through_every_output_and_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm_up, "_done", False)
+    shown = []
+    run_job(warm_up.warm_up(CancelToken()), lambda p: shown.append(p.partial))
+    assert warm_up.is_warm()
+    first_look = next(p for p in shown if p is not None)
+    assert first_look.probabilities is not None
+    assert first_look.uncertainty is not None
+
+
+def test_names_of_filters_in_plain_words() -> None:
+    assert (
+        in_plain_names("red: gaussian σ=1 ≈ difference_of_gaussians σ=2") == "red: Brightness σ=1 ≈ Spots σ=2"
+    )

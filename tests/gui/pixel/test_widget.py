@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,66 +11,12 @@ import pytest
 from napari import Viewer
 from napari.layers import Labels
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QApplication, QColorDialog
+from qtpy.QtWidgets import QColorDialog
+from scene import FEATURES, N_TREES, Paint, docked, expected, halves, layer, settled, two_strokes
 
 from napari_segmotif.gui.pixel.objects_panel import ObjectOptions
 from napari_segmotif.gui.pixel.widget import PixelClassifierWidget
 from napari_segmotif.pixel.classifier import PixelClassifier
-from napari_segmotif.pixel.features import PixelFeatures
-from napari_segmotif.pixel.parameters import ForestParameters
-
-Paint = Callable[..., None]
-FEATURES = PixelFeatures(families=("gaussian", "gradient_magnitude"), sigmas=(1.0,))
-N_TREES = 8
-
-
-def halves(shape: tuple[int, ...] = (48, 64)) -> np.ndarray:
-    """Dark on the left, bright on the right, with noise."""
-    noise = np.random.default_rng(1).normal(0, 8, shape)
-    return (np.where(np.arange(shape[-1]) < shape[-1] // 2, 60, 170) + noise).astype(np.float32)
-
-
-def docked(viewer: Viewer) -> PixelClassifierWidget:
-    widget = PixelClassifierWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Pixel classifier")
-    widget.form.grid.set_features(FEATURES)
-    widget.form.train.set_forest(ForestParameters(n_estimators=N_TREES))
-    return widget
-
-
-def settled(widget: PixelClassifierWidget, qtbot: QtBot) -> None:
-    """Wait until nothing is pending and nothing runs."""
-    for _ in range(3):
-        qtbot.waitUntil(lambda: not (widget.listener.pending or widget.runner.busy), timeout=30_000)
-        QApplication.processEvents()
-
-
-def layer(viewer: Viewer, ending: str) -> Any:
-    return next(one for one in viewer.layers if one.name.endswith(ending))
-
-
-def two_strokes(viewer: Viewer, annotation: Labels, paint_stroke: Paint) -> None:
-    lead = (0,) * (annotation.ndim - 2)
-    paint_stroke(viewer, annotation, [(*lead, 8, 6), (*lead, 12, 18)], label=1, brush=3)
-    paint_stroke(viewer, annotation, [(*lead, 30, 44), (*lead, 36, 56)], label=2, brush=3)
-
-
-def expected(widget: PixelClassifierWidget, image: Any, annotation: np.ndarray, **kwargs: Any) -> np.ndarray:
-    classifier = PixelClassifier(FEATURES, n_estimators=N_TREES).fit(image, annotation, **kwargs)
-    return classifier.predict(image, **kwargs)
-
-
-@pytest.fixture
-def painted(viewer: Viewer, qtbot: QtBot, paint_stroke: Paint) -> tuple[PixelClassifierWidget, Labels]:
-    """A widget with an image, Live on, and a stroke of each of two classes."""
-    viewer.add_image(halves(), name="cells", scale=(0.5, 0.25), units=("um", "um"), translate=(3, 4))
-    widget = docked(viewer)
-    annotation = widget.new_annotation()
-    assert annotation is not None
-    widget.form.train.set_live(True)
-    two_strokes(viewer, annotation, paint_stroke)
-    settled(widget, qtbot)
-    return widget, annotation
 
 
 def test_new_annotation_fits_the_image_and_is_ready_to_paint(viewer: Viewer, qtbot: QtBot) -> None:
@@ -286,10 +231,10 @@ def test_save_load_and_apply_to_another_layer(
     widget, _annotation = painted
     before = layer(viewer, "segmentation").data.copy()
     widget.form.table._table.item(0, 1).setText("Nucleus")
-    widget.save(tmp_path / "model.segmotif")
+    widget.keeping.save(tmp_path / "model.segmotif")
     settled(widget, qtbot)
     other = docked(viewer)
-    other.load(tmp_path / "model.segmotif")
+    other.keeping.load(tmp_path / "model.segmotif")
     settled(other, qtbot)
     assert other.form.grid.features == FEATURES
     assert other.form.train.forest.n_estimators == N_TREES
@@ -305,7 +250,7 @@ def test_save_load_and_apply_to_another_layer(
     assert not any(one.name.startswith("colour ·") for one in viewer.layers)
     (tmp_path / "broken.segmotif").write_bytes((tmp_path / "model.segmotif").read_bytes()[:200])
     fitted = other.session.require()
-    other.load(tmp_path / "broken.segmotif")
+    other.keeping.load(tmp_path / "broken.segmotif")
     settled(other, qtbot)
     assert other.session.require() is fitted
     other.deleteLater()
@@ -319,14 +264,17 @@ def test_several_images_train_one_classifier(viewer: Viewer, qtbot: QtBot, paint
     assert one is not None
     paint_stroke(viewer, one, [(8, 6), (12, 18)], label=1, brush=3)
     settled(widget, qtbot)
+    widget.form.table._table.item(0, 1).setText("Nucleus")
     viewer.add_image(second, name="second")
     widget.form.data.image.choose(viewer.layers["second"])
     assert [p.annotation for p in widget.form.data.pairs] == [
         one
     ]  # kept, and not taken for the second image's
     assert widget.form.data.annotation.layer is None
+    assert widget.form.table.entries == ()
     two = widget.new_annotation()
     assert two is not None
+    assert widget.form.table.entries[0].name == "Nucleus"  # the same classes on every image
     paint_stroke(viewer, two, [(30, 44), (36, 56)], label=2, brush=3)
     settled(widget, qtbot)
     widget.form.train.train_clicked.emit()
@@ -336,140 +284,3 @@ def test_several_images_train_one_classifier(viewer: Viewer, qtbot: QtBot, paint
     np.testing.assert_array_equal(layer(viewer, "second · segmentation").data, classifier.predict(second))
     viewer.layers.remove(one)
     assert len(widget.form.data.pairs) == 1
-
-
-@pytest.mark.parametrize("bad", ["none", "one class", "shape", "nan"])
-def test_bad_input_is_told_and_nothing_is_lost(
-    viewer: Viewer, qtbot: QtBot, paint_stroke: Paint, notifications: list[tuple[str, str]], bad: str
-) -> None:
-    image = halves()
-    if bad == "nan":
-        image[8:12, 8:12] = np.nan
-    viewer.add_image(image, name="cells", contrast_limits=(0, 255))
-    widget = docked(viewer)
-    annotation = widget.new_annotation()
-    assert annotation is not None
-    if bad == "one class":
-        paint_stroke(viewer, annotation, [(8, 6), (12, 18)], label=1, brush=3)
-    if bad == "nan":
-        two_strokes(viewer, annotation, paint_stroke)
-    if bad == "shape":
-        viewer.layers.remove(annotation)
-        viewer.add_labels(np.zeros((10, 10), np.uint8), name="small")
-    settled(widget, qtbot)
-    data = viewer.layers[-1].data.copy()
-    widget.jobs.train()
-    settled(widget, qtbot)
-    word = {
-        "none": "paint a few strokes",
-        "one class": "second class",
-        "shape": "New annotation",
-        "nan": "NaN",
-    }[bad]
-    assert any(word in message for _, message in notifications), notifications
-    assert word in widget.form.said
-    assert not widget.session.fitted
-    np.testing.assert_array_equal(viewer.layers[-1].data, data)
-    assert not widget.runner.busy
-
-
-def test_removing_a_layer_or_a_second_job_while_one_runs(
-    viewer: Viewer,
-    qtbot: QtBot,
-    painted: tuple[PixelClassifierWidget, Labels],
-    notifications: list[tuple[str, str]],
-) -> None:
-    widget, annotation = painted
-    widget.form.train.set_live(False)
-    widget.form.train.set_forest(ForestParameters(n_estimators=2000))
-    settled(widget, qtbot)
-    widget.form.train.train_clicked.emit()
-    widget.form.validation.wanted.emit("stroke")
-    assert any("still running" in message for _, message in notifications)
-    viewer.layers.remove(annotation)
-    settled(widget, qtbot)
-    assert widget.session.require().parameters.n_estimators == N_TREES  # the training was dropped
-    assert widget.form.data.current_pair is None
-    assert not widget.form.train._train.isEnabled()
-    assert "annotation" in widget.form.train._train.toolTip()
-
-
-def test_closing_the_dock_while_a_job_runs(
-    viewer: Viewer, qtbot: QtBot, painted: tuple[PixelClassifierWidget, Labels]
-) -> None:
-    widget, annotation = painted
-    names = [e.name for e in widget.form.table.entries]
-    widget.form.train.set_forest(ForestParameters(n_estimators=2000))
-    widget.form.train.train_clicked.emit()
-    assert widget.runner.busy
-    viewer.window.remove_dock_widget(widget)
-    qtbot.wait(50)
-    annotation.data_setitem((np.array([0]), np.array([0])), 1)  # nobody listens any more, and nothing breaks
-    reopened = docked(viewer)
-    settled(reopened, qtbot)
-    assert [e.name for e in reopened.form.table.entries] == names
-
-
-def test_closing_the_viewer_while_a_job_runs(
-    make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, paint_stroke: Paint
-) -> None:
-    viewer = make_napari_viewer(strict_qt=True)
-    viewer.add_image(halves(), name="cells")
-    widget = docked(viewer)
-    annotation = widget.new_annotation()
-    assert annotation is not None
-    two_strokes(viewer, annotation, paint_stroke)
-    settled(widget, qtbot)
-    widget.form.train.set_forest(ForestParameters(n_estimators=2000))
-    widget.form.train.train_clicked.emit()
-    viewer.close()
-
-
-def test_lists_follow_the_viewer_and_nothing_works_without_an_image(viewer: Viewer, qtbot: QtBot) -> None:
-    widget = docked(viewer)
-    assert widget.form.data.source is None
-    assert not widget.form.data._new.isEnabled()
-    assert "open an image" in widget.form.train._train.toolTip()
-    cells = viewer.add_image(halves(), name="cells")
-    assert widget.form.data.source is not None
-    cells.name = "renamed"
-    assert widget.form.data.image.itemText(0) == "renamed"
-    viewer.layers.remove(cells)
-    assert widget.form.data.image.count() == 0
-    assert widget.form.data.source is None
-
-
-def test_results_larger_than_memory_go_to_the_folder_that_was_chosen(
-    viewer: Viewer, qtbot: QtBot, painted: tuple[PixelClassifierWidget, Labels], tmp_path: Path
-) -> None:
-    widget, annotation = painted
-    widget.form.train.set_live(False)
-    widget.form.train.set_output("probabilities", True)
-    widget.jobs.predict_all(tmp_path / "result")
-    settled(widget, qtbot)
-    segmentation = layer(viewer, "segmentation")
-    assert isinstance(segmentation.data, da.Array)
-    truth = expected(widget, halves(), annotation.data, spacing=(0.5, 0.25))
-    np.testing.assert_array_equal(np.asarray(segmentation.data), truth)
-    assert (tmp_path / "result" / "labels.zarr").is_dir()
-    assert layer(viewer, "probability: Object").data.shape == (48, 64)
-
-
-def test_copy_as_python_runs(
-    viewer: Viewer,
-    qtbot: QtBot,
-    painted: tuple[PixelClassifierWidget, Labels],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    widget, annotation = painted
-    script = widget.copy_as_python()
-    assert QApplication.clipboard().text() == script
-    monkeypatch.chdir(tmp_path)
-    from napari_segmotif.common.image_io import open_image, write_image
-
-    write_image("image.tif", halves(), axes="YX", spacing=(0.5, 0.25), units="micrometer")
-    write_image("annotation.tif", annotation.data, axes="YX", labels=True)
-    exec(compile(script, "script", "exec"), {})
-    with open_image("segmentation.tif") as written:
-        np.testing.assert_array_equal(written.array[:], layer(viewer, "segmentation").data)

@@ -46,7 +46,7 @@ class Following(QObject):
         bench = self._bench
         if bench.data.current_pair is None:
             return
-        if bench.runner.busy and bench.runner.running_name != FOLLOWING:
+        if bench.runner.busy and bench.asked_for:
             self._waiting = self._waiting or live
             return
         self._waiting = False
@@ -130,6 +130,9 @@ class Following(QObject):
             )
 
     def _on_busy(self, busy: bool) -> None:
-        if not busy and self._waiting:
+        if busy:
+            return
+        self._bench.asked_for = False
+        if self._waiting:
             self._waiting = False
             self.follow()

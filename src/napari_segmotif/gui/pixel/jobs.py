@@ -186,7 +186,7 @@ def predict_to_store(
     store.mkdir(parents=True, exist_ok=True)
     dtypes: Mapping[str, Any] = {SEGMENTATION: label_dtype(classifier.classes_)}
     with ExitStack() as stack:
-        writers = {}
+        writers: dict[str, Any] = {}
         for key, path in paths.items():
             leading = (len(session.classes),) if key == PROBABILITIES else ()
             writers[key] = stack.enter_context(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.layers import Layer
+from napari.layers import Labels, Layer
 from napari.utils.colormaps import Colormap
 
 from ...pixel.prediction import Output, Prediction
@@ -193,7 +193,7 @@ class OutputLayers:
         """Give the segmentation of an image the colours of the table."""
         layer = result_layer(self._viewer, "labels", source, segmentation_name(source))
         if layer is not None:
-            layer.colormap = label_colormap(colors_of(entries))
+            color(layer, entries)
 
     def forget(self) -> None:
         """Forget what was written where; the layers stay with the viewer."""
@@ -203,18 +203,9 @@ class OutputLayers:
     # ---- helpers
 
     def _new_colors(self, source: LayerSnapshot, entries: Sequence[ClassEntry]) -> dict[int, str] | None:
-        """The class colours, where the layer has others: setting a colormap draws everything again."""
-        colors = colors_of(entries)
+        """The class colours, where the segmentation has others."""
         layer = result_layer(self._viewer, "labels", source, segmentation_name(source))
-        if layer is None:
-            return colors
-        shown = {
-            int(label): tuple(np.round(np.asarray(color)[:3] * 255).astype(int))
-            for label, color in layer.colormap.color_dict.items()
-            if label
-        }
-        wanted = {label: tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) for label, c in colors.items()}
-        return None if shown == wanted else colors
+        return None if layer is not None and _has_colors(layer, entries) else colors_of(entries)
 
     def _wipe_older(self, source: LayerSnapshot, version: int, region: Region | None) -> None:
         written = self._written.get(source.layer_id)
@@ -238,6 +229,22 @@ class OutputLayers:
         layer = result_layer(self._viewer, "image", source, name)
         if layer is not None:
             self._viewer.layers.remove(layer)
+
+
+def color(layer: Labels, entries: Sequence[ClassEntry]) -> None:
+    """Give a layer the colours of the classes, where it has others: a new colormap draws everything again."""
+    if not _has_colors(layer, entries):
+        layer.colormap = label_colormap(colors_of(entries))
+
+
+def _has_colors(layer: Labels, entries: Sequence[ClassEntry]) -> bool:
+    table = getattr(layer.colormap, "color_dict", {})
+    shown = {
+        int(label): tuple(np.round(np.asarray(c)[:3] * 255).astype(int))
+        for label, c in table.items()
+        if label
+    }
+    return shown == {e.label: tuple(int(e.color[i : i + 2], 16) for i in (1, 3, 5)) for e in entries}
 
 
 def _contains(whole: Region | None, part: Region) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 from napari.layers import Labels
-from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
-from ..results import add_annotation, label_colormap
+from ..results import add_annotation
 from ..runner import JobRunner
 from ..teardown import teardown_on_close
 from .checks import Checks, Importances
@@ -20,7 +20,6 @@ from .classes import (
     ClassEntry,
     colors_of,
     from_metadata,
-    names_of,
     starting_classes,
     to_metadata,
 )
@@ -29,16 +28,16 @@ from .feature_text import in_plain_names
 from .following import Following
 from .form import PixelForm
 from .jobs import IN_MEMORY_BYTES, Jobs
+from .keeping import Keeping, in_words
 from .live import LiveListener
 from .model_panel import LayerDialog
 from .next_region import NextRegions
 from .object_jobs import ObjectJobs, Objects
-from .outputs import OutputLayers
-from .recipe import as_python
+from .outputs import OutputLayers, color
 from .section import enable
-from .session import Session, read
+from .session import Session
 from .warm_up import is_warm, warm_up
-from .workbench import Workbench, file_of
+from .workbench import Workbench
 
 _SUGGESTIONS = 5
 
@@ -82,8 +81,10 @@ class PixelClassifierWidget(QWidget):
         self.jobs = Jobs(self.bench, self.following, self._on_trained)
         self.object_jobs = ObjectJobs(self.bench)
         self.checks = Checks(self.bench)
+        self.keeping = Keeping(self.bench, form.model, self._take_over)
         self._annotation: Labels | None = None
         self._pair: PairOfLayers | None = None
+        self._known_classes: tuple[ClassEntry, ...] = ()  # a second image is painted with the same classes
         self._connect()
         teardown_on_close(self, napari_viewer, self._close_down)
         self._on_data()
@@ -97,7 +98,7 @@ class PixelClassifierWidget(QWidget):
         """Make an annotation layer for the chosen image, ready to be painted on."""
         try:
             source = self.bench.source()
-            entries = starting_classes()
+            entries = self._known_classes or starting_classes()
             shortest = min(source.output_shape[-2:])
             layer = add_annotation(
                 self.viewer,
@@ -120,57 +121,15 @@ class PixelClassifierWidget(QWidget):
         self.form.table.set_entries(entries)
         self._on_classes()
 
-    def save(self, path: Path) -> None:
-        """Save the classifier, in the background."""
-        entries = self.form.table.entries
-
-        def saved(written: Path) -> None:
-            self.form.model.show_text(f"Saved as {written.name}.")
-            self.form.say(f"Saved the classifier: {written}", "info")
-
-        self.bench.start(
-            lambda cancel: self.session.save(path, entries),
-            "Save",
-            on_result=saved,
-            on_error=self.bench.say_error,
-        )
-
-    def load(self, path: Path) -> None:
-        """Load a classifier, in the background: the form then shows its features, forest and classes."""
-
-        def loaded(classifier: PixelClassifier) -> None:
-            self.session.adopt(classifier)
-            self._take_over(classifier)
-            self.form.model.show_text(f"Loaded {path.name}: {_in_words(classifier)}.")
-            self.form.say("Loaded. Predict all segments the image; the next stroke trains anew.", "info")
-
-        self.bench.start(lambda cancel: read(path), "Load", on_result=loaded, on_error=self.bench.say_error)
-
-    def copy_as_python(self) -> str:
-        """Put a script that does the same on the clipboard, and return it."""
-        try:
-            intent = self.bench.intent()
-            classifier = self.session.require()
-        except SegmotifError as error:
-            self.bench.warn(str(error))
-            return ""
-        pairs = self.form.data.pairs
-        together = list(zip(pairs, intent.pairs, strict=True))
-        script = as_python(
-            [file_of(layers.image, pair.image) for layers, pair in together],
-            [file_of(layers.annotation, pair.image) for layers, pair in together],
-            {
-                "features": classifier.features.model_dump(exclude_defaults=True),
-                **classifier.parameters.model_dump(exclude_defaults=True),
-            },
-            names_of(self.form.table.entries),
-            colors_of(self.form.table.entries),
-        )
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(script)
-        self.form.say("Copied a Python script that trains, checks, predicts and saves.", "info")
-        return script
+    def wait(self, timeout_s: float = 60.0) -> bool:
+        """Process events until nothing runs or is due, for scripts; False if the time ran out first."""
+        deadline = time.monotonic() + timeout_s
+        while self.listener.pending or self.runner.busy:
+            if time.monotonic() > deadline:
+                return False
+            QApplication.processEvents()
+            time.sleep(0.002)
+        return True
 
     # ---- wiring
 
@@ -195,10 +154,10 @@ class PixelClassifierWidget(QWidget):
             lambda _checked=False: self.checks.select(form.n_best.value(), self._on_selected)
         )
         form.objects.wanted.connect(lambda options: self.object_jobs.make(options, self._on_objects))
-        form.model.save_wanted.connect(self.save)
-        form.model.load_wanted.connect(self.load)
+        form.model.save_wanted.connect(self.keeping.save)
+        form.model.load_wanted.connect(self.keeping.load)
         form.model.apply_wanted.connect(self._on_apply)
-        form.model.copy_wanted.connect(self.copy_as_python)
+        form.model.copy_wanted.connect(self.keeping.copy_as_python)
         self.listener.annotation_changed.connect(self.following.follow)
         self.listener.view_changed.connect(self.following.look)
         self.listener.selection_changed.connect(self._on_layer_selection)
@@ -240,24 +199,23 @@ class PixelClassifierWidget(QWidget):
     def _read_classes(self) -> None:
         """Show the classes that the annotation layer brings along; painted labels are added when counted."""
         layer = self._annotation
-        self.form.table.set_entries(from_metadata(layer.metadata) if layer is not None else ())
-        if layer is not None and self.form.table.entries:
-            self._color_annotation()
+        entries = from_metadata(layer.metadata) if layer is not None else ()
+        self.form.table.set_entries(entries)
+        if layer is not None and entries:
+            self._known_classes = entries
+            color(layer, entries)
             self._on_layer_selection()
 
     def _on_classes(self) -> None:
         entries = self.form.table.entries
-        if self._annotation is not None:
-            self._annotation.metadata[METADATA_KEY] = to_metadata(entries)
-            self._color_annotation()
+        self._known_classes = entries
+        for pair in self.form.data.pairs:
+            pair.annotation.metadata[METADATA_KEY] = to_metadata(entries)
+            color(pair.annotation, entries)
         self.session.rename(entries)
         if self.form.data.source is not None:
             self.outputs.recolor(self.form.data.source, entries)
         self._update()
-
-    def _color_annotation(self) -> None:
-        if self._annotation is not None:
-            self._annotation.colormap = label_colormap(colors_of(self.form.table.entries))
 
     def _on_class_selected(self, label: int) -> None:
         layer = self._annotation
@@ -308,7 +266,7 @@ class PixelClassifierWidget(QWidget):
         classifier = self.session.require()
         self.form.validation.clear()
         self.form.importance.clear()
-        self.form.say(f"Trained on {_in_words(classifier)}.", "info")
+        self.form.say(f"Trained on {in_words(classifier)}.", "info")
         self._update()
 
     def _on_validate(self, method: str) -> None:
@@ -328,7 +286,7 @@ class PixelClassifierWidget(QWidget):
     def _on_selected(self, classifier: PixelClassifier) -> None:
         self.session.adopt(classifier)
         self._take_over(classifier)
-        self.form.say(f"Trained with the best features only: {_in_words(classifier)}.", "info")
+        self.form.say(f"Trained with the best features only: {in_words(classifier)}.", "info")
 
     def _on_suggest(self) -> None:
         def show(source: Any, found: Any) -> None:
@@ -417,10 +375,3 @@ class PixelClassifierWidget(QWidget):
         self.form.data.close_down()
         self.outputs.forget()
         self._annotation = self._pair = None
-
-
-def _in_words(classifier: PixelClassifier) -> str:
-    n_strokes = int(classifier.training_.stroke.max(initial=0))
-    text = f"{len(classifier.training_.y):,} pixels in {n_strokes} strokes"
-    text += f", {len(classifier.feature_names_)} features"
-    return f"{text}, {classifier.parameters.n_estimators} trees"

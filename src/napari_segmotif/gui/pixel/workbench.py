@@ -30,7 +30,11 @@ _COPIED_HERE_BYTES = 32 * 2**20
 
 @dataclass
 class Workbench:
-    """The parts that the jobs work with; `say` shows a sentence, as "info", "warning" or "error"."""
+    """The parts that the jobs work with; `say` shows a sentence, as "info", "warning" or "error".
+
+    `asked_for` is True while a job that the user asked for runs, or waits for a following job to end:
+    following must not push it aside.
+    """
 
     viewer: Any
     session: Session
@@ -41,6 +45,7 @@ class Workbench:
     grid: FeatureGrid
     train: TrainPanel
     say: Callable[[str, str], None]
+    asked_for: bool = False
 
     def source(self) -> LayerSnapshot:
         """Return the chosen image as it is now.
@@ -91,6 +96,7 @@ class Workbench:
         following = self.runner.running_name == FOLLOWING
         options.setdefault("cancel_previous", following)
         started = self.runner.start(factory, name=name, **options)
+        self.asked_for = self.asked_for or started
         if not started:
             self.say(f"“{self.runner.running_name}” is still running: cancel it first.", "warning")
         return started

@@ -1,0 +1,101 @@
+"""Keeping a classifier: saving, loading, and the same work as a Python script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtGui import QGuiApplication
+
+from ...errors import SegmotifError
+from ...pixel.classifier import PixelClassifier
+from .classes import colors_of, names_of
+from .model_panel import ModelPanel
+from .recipe import as_python
+from .session import read
+from .workbench import Workbench, file_of
+
+
+class Keeping:
+    """Starts the jobs behind the buttons of the model panel.
+
+    Parameters
+    ----------
+    bench
+        What to work with.
+    panel
+        Says where the classifier went to or came from.
+    take_over
+        Shows a classifier that was loaded in the form.
+    """
+
+    def __init__(
+        self, bench: Workbench, panel: ModelPanel, take_over: Callable[[PixelClassifier], object]
+    ) -> None:
+        self._bench = bench
+        self._panel = panel
+        self._take_over = take_over
+
+    def save(self, path: Path) -> None:
+        """Save the classifier, in the background."""
+        bench, entries = self._bench, self._bench.table.entries
+
+        def saved(written: Path) -> None:
+            self._panel.show_text(f"Saved as {written.name}.")
+            bench.say(f"Saved the classifier: {written}", "info")
+
+        bench.start(
+            lambda cancel: bench.session.save(path, entries),
+            "Save",
+            on_result=saved,
+            on_error=bench.say_error,
+        )
+
+    def load(self, path: Path) -> None:
+        """Load a classifier, in the background: the form then shows its features, forest and classes."""
+        bench = self._bench
+
+        def loaded(classifier: PixelClassifier) -> None:
+            bench.session.adopt(classifier)
+            self._take_over(classifier)
+            self._panel.show_text(f"Loaded {path.name}: {in_words(classifier)}.")
+            bench.say("Loaded. Predict all segments the image; the next stroke trains anew.", "info")
+
+        bench.start(lambda cancel: read(path), "Load", on_result=loaded, on_error=bench.say_error)
+
+    def copy_as_python(self) -> str:
+        """Put a script that does the same on the clipboard, and return it; "" where nothing is trained."""
+        bench = self._bench
+        try:
+            intent = bench.intent()
+            classifier = bench.session.require()
+        except SegmotifError as error:
+            bench.warn(str(error))
+            return ""
+        together = list(zip(bench.data.pairs, intent.pairs, strict=True))
+        script = as_python(
+            [file_of(layers.image, pair.image) for layers, pair in together],
+            [file_of(layers.annotation, pair.image) for layers, pair in together],
+            {
+                "features": classifier.features.model_dump(exclude_defaults=True),
+                **classifier.parameters.model_dump(exclude_defaults=True),
+            },
+            names_of(bench.table.entries),
+            colors_of(bench.table.entries),
+        )
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(script)
+        bench.say("Copied a Python script that trains, checks, predicts and saves.", "info")
+        return script
+
+
+def in_words(classifier: PixelClassifier) -> str:
+    """Say what a classifier was trained on, and with what."""
+    n_strokes = int(classifier.training_.stroke.max(initial=0))
+    parts = [
+        f"{len(classifier.training_.y):,} pixels in {n_strokes} strokes",
+        f"{len(classifier.feature_names_)} features",
+        f"{classifier.parameters.n_estimators} trees",
+    ]
+    return ", ".join(parts)

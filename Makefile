@@ -43,7 +43,12 @@ clean: ## remove the environment, caches and results
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml constraints.txt hatch_build.py scripts/create_environment.sh
+# An editable install links the manifest into src/; where the link is gone (git clean), it is made again.
+RELINK := $(if $(wildcard src/napari_segmotif/napari.yaml),,relink)
+.PHONY: relink
+relink:
+
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py scripts/create_environment.sh $(RELINK)
 	@sh scripts/create_environment.sh $(PYTHON) $(VENV)
 	@touch $@
 

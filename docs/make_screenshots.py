@@ -11,6 +11,7 @@ from qtpy.QtCore import QRect
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_segmotif.gui.demo import Demo
+from napari_segmotif.gui.demo_strokes import CLASSES
 from napari_segmotif.gui.virtual_display import display
 
 
@@ -52,10 +53,16 @@ def main() -> None:
 
 
 def shrink(path: Path) -> None:
-    """Keep 256 colours: a picture for a web page need not have more."""
-    with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)
+    """Keep 256 colours, the classes' among them: a picture for a web page need not have more."""
+    with Image.open(path) as opened:
+        picture = opened.convert("RGB")
+    with_classes = Image.new("RGB", (picture.width, picture.height + 20 * len(CLASSES)))
+    with_classes.paste(picture)
+    for number, entry in enumerate(CLASSES):
+        top = picture.height + 20 * number
+        with_classes.paste(entry.color, (0, top, picture.width, top + 20))
+    colors = with_classes.quantize(256, dither=Image.Dither.NONE)
+    picture.quantize(palette=colors, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def crop(demo: Demo, path: Path, section: str) -> None:

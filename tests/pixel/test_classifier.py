@@ -112,6 +112,17 @@ def test_a_second_stroke_filters_no_tile_again(classifier: PixelClassifier) -> N
     assert classifier.cache.n_computed == 5, "only the edited tile is filtered again"
 
 
+def test_the_visible_part_of_a_large_image_is_remembered(classifier: PixelClassifier) -> None:
+    image, annotation = two_halves((1500, 1500)), painted((1500, 1500))
+    region = (slice(300, 900), slice(300, 900))
+    classifier.cache.capacity = 20 * 256 * 256 * 12 * 4
+    run_job(classifier.live_iter([image], [annotation], 0, region))
+    filtered = classifier.cache.n_computed
+    annotation[500:504, 500:520] = 2
+    run_job(classifier.live_iter([image], [annotation], 0, region))
+    assert classifier.cache.n_computed == filtered
+
+
 def test_the_cache_keeps_to_its_cap(classifier: PixelClassifier) -> None:
     image = two_halves((600, 700))
     classifier.fit(image, painted((600, 700)))
@@ -273,6 +284,20 @@ def test_suggestions_lie_where_nothing_is_painted(trained: PixelClassifier) -> N
         assert annotation[suggestion.center] == 0
         assert uncertainty[suggestion.region].mean() > 0
     assert [s.score for s in found] == sorted((s.score for s in found), reverse=True)
+
+
+def test_large_images_are_ranked_on_averages(trained: PixelClassifier, monkeypatch) -> None:
+    image, annotation = two_halves((301, 517)), painted((301, 517))
+    image[180:220, 60:100] = np.random.default_rng(1).integers(0, 255, (40, 40))
+    monkeypatch.setattr("napari_segmotif.pixel.paint_next.MAX_CELLS", 5_000)
+    part = (slice(33, 301), slice(0, 490))
+    found = run_job(trained.suggest_iter(image, 4, annotation=annotation, region=part))
+    assert found
+    for suggestion in found:
+        for center, block, limit in zip(suggestion.center, suggestion.region, part, strict=True):
+            assert 0 <= block.start <= center < block.stop <= limit.stop
+    uncertainty = trained.predict_uncertainty(image)
+    assert uncertainty[found[0].region].mean() > uncertainty.mean()
 
 
 def test_suggestions_in_a_video_say_the_frame(classifier: PixelClassifier) -> None:

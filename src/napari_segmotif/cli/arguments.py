@@ -22,7 +22,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"segmotif: error: {message} (see {self.prog} --help)\n")
 
 
-def command(commands: Commands, name: str, summary: str, description: str, examples: str) -> Parser:
+def command(
+    commands: Commands, name: str, summary: str, description: str, examples: str, *, progress: bool = True
+) -> Parser:
     """Add a command with the options that every command has."""
     parser = commands.add_parser(
         name,
@@ -31,12 +33,13 @@ def command(commands: Commands, name: str, summary: str, description: str, examp
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--progress",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="show a progress bar; by default only on a terminal",
-    )
+    if progress:
+        parser.add_argument(
+            "--progress",
+            action=argparse.BooleanOptionalAction,
+            default=None,
+            help="show a progress bar; by default only on a terminal",
+        )
     parser.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     return parser
 

@@ -26,6 +26,7 @@ def add_command(commands: Commands) -> None:
         "Open napari with a stained tissue section and a few strokes; train, segment, validate, make objects "
         "and write what came out. With a display the window stays open.",
         _EXAMPLES,
+        progress=False,
     )
     parser.add_argument(
         "--output",

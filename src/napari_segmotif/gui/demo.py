@@ -5,6 +5,7 @@ It drives the docked widget as a user does, and goes on when a job has really en
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -80,7 +81,8 @@ def run_demo(output: Path, *, window: bool = True) -> int:
                 print("Close the window to end.", flush=True)
                 napari.run()
         finally:
-            viewer.close()
+            with suppress(RuntimeError):  # Qt's word for: the user has closed the window
+                viewer.close()
     return 0
 
 

@@ -106,7 +106,9 @@ def predict_region(
     if any(part.start >= part.stop for part in whole):
         raise InputError(f"the region is empty (got {tuple(region or ())} of shape {shape})")
     targets = _targets(outputs, whole, out or {}, classes)
-    evaluate = sums or cpu_sums(image, forest)
+    tiles = image.tiles(whole)
+    # What is looked at again and again is remembered; a whole large image would only push it out.
+    evaluate = sums or cpu_sums(image, forest, keep=image.feature_bytes(tiles) <= image.cache.capacity // 2)
     only_labels = tuple(outputs) == ("labels",)
 
     def tile_result(where: FrameTile) -> tuple[FrameTile, dict[str, NDArray[Any]]]:
@@ -115,7 +117,6 @@ def predict_region(
         totals = evaluate(where, only_labels)
         return where, _as_outputs(totals, outputs, classes, forest.n_trees)
 
-    tiles = image.tiles(whole)
     for done, (where, parts) in enumerate(_in_parallel(tile_result, tiles, image.threads(n_jobs)), start=1):
         if cancel is not None:
             cancel.raise_if_cancelled()
@@ -142,10 +143,8 @@ def _targets(
     return {name: out[name] if name in out else made[name]() for name in outputs}
 
 
-def cpu_sums(image: TiledImage, forest: PackedForest) -> Sums:
-    """Evaluates tiles on the CPU, with the image's cache of features."""
-    # An image whose features would push everything else out of the cache is not kept in it.
-    keep = image.feature_bytes <= image.cache.capacity // 2
+def cpu_sums(image: TiledImage, forest: PackedForest, *, keep: bool = False) -> Sums:
+    """Evaluate tiles on the CPU; their features come from the image's cache, and enter it where `keep`."""
 
     def evaluate(where: FrameTile, only_labels: bool) -> NDArray[np.float32]:
         lanes = forest.vote(image.features(where, keep=keep), stop_when_decided=only_labels)
@@ -176,7 +175,7 @@ def _as_outputs(
 def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """Entropy along the first axis divided by its maximum: 0 where sure, 1 where all are equally likely."""
     terms = probabilities * np.log(np.maximum(probabilities, np.float32(1e-12)))
-    entropy = -terms.sum(axis=0) / np.float32(np.log(len(probabilities)))
+    entropy = (0.0 - terms.sum(axis=0)) / np.float32(np.log(len(probabilities)))
     clipped: NDArray[np.float32] = np.clip(entropy, 0.0, 1.0, dtype=np.float32)
     return clipped
 

@@ -112,10 +112,10 @@ class TiledImage:
         depth, height, width = (1,) * (3 - len(self.tile_shape)) + self.tile_shape
         return depth, height, width
 
-    @property
-    def feature_bytes(self) -> int:
-        """Bytes that the features of the whole image would take."""
-        return int(np.prod(self.source.output_shape)) * len(self.bank.names) * 4
+    def feature_bytes(self, tiles: Sequence[FrameTile]) -> int:
+        """Bytes that the features of these tiles take."""
+        n_pixels = sum(int(np.prod(self.layout(where.tile).padded)) for where in tiles)
+        return 4 * n_pixels * len(self.bank.names)
 
 
 def physical_memory() -> int:

@@ -20,7 +20,7 @@ from napari_segmotif.gui.pixel.widget import PixelClassifierWidget
 
 @pytest.fixture(autouse=True)
 def already_warm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Open widgets without the warm-up: Python's warning filters, which napari changes, are no thread's own."""
+    """Open widgets without the warm-up: warning filters, which napari changes, are no thread's own."""
     monkeypatch.setattr(warm_up, "_done", True)
 
 

@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 from napari_segmotif.gui.pixel.class_table import ClassTable
 from napari_segmotif.gui.pixel.classes import ClassEntry, starting_classes, with_labels
 from napari_segmotif.gui.pixel.feature_grid import FeatureGrid
-from napari_segmotif.gui.pixel.feature_text import PLAIN_NAMES, PRESETS
+from napari_segmotif.gui.pixel.feature_text import PLAIN_NAMES, PRESETS, Preset
+from napari_segmotif.gui.pixel.keeping import arguments_of
 from napari_segmotif.pixel.features import FAMILIES, PixelFeatures
 from napari_segmotif.pixel.strokes import StrokeCount
 
@@ -117,3 +118,17 @@ def test_a_table_that_cannot_be_used_says_why(table: ClassTable) -> None:
     table.set_available("open an image first.")
     assert not table._add.isEnabled()
     assert "open an image first" in table._add.toolTip()
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_the_arguments_in_a_script_give_the_features_of_the_grid(grid: FeatureGrid, preset: Preset) -> None:
+    grid.set_pairs(preset.pairs())
+    assert grid.features is not None
+    again = PixelFeatures(**arguments_of(grid.features))
+    assert again.enabled_pairs() == grid.features.enabled_pairs() == preset.features.enabled_pairs()
+    assert again == grid.features
+
+
+def test_the_default_features_need_no_arguments() -> None:
+    assert arguments_of(PixelFeatures()) == {}
+    assert arguments_of(PixelFeatures(dimensions=3)) == {"dimensions": 3}

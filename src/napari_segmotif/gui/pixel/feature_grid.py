@@ -54,9 +54,8 @@ class FeatureGrid(QWidget):
             button = self._button(preset.name, preset.tooltip, partial(self.set_pairs, preset.pairs()))
             self._presets[preset.name] = button
             presets.addWidget(button)
-        presets.addWidget(self._button("All", "Tick everything in the grid.", lambda: self._tick_all(True)))
         presets.addWidget(
-            self._button("None", "Untick everything in the grid.", lambda: self._tick_all(False))
+            self._button("None", "Untick everything in the grid.", lambda: self.set_pairs(frozenset()))
         )
 
         self._holder = QWidget(self)
@@ -266,6 +265,9 @@ class FeatureGrid(QWidget):
             "dimensions": self._dimensions.currentData(),
             "sigma_unit": self._unit.currentData(),
         }
+        default = PixelFeatures(**common)
+        if set(default.enabled_pairs()) == set(pairs):
+            return default
         families = tuple(f for f in FAMILIES if any(f == family for family, _ in pairs))
         sigmas = tuple(s for s in self._sigmas if any(s == sigma for _, sigma in pairs))
         full = PixelFeatures(families=families, sigmas=sigmas, **common)
@@ -285,10 +287,6 @@ class FeatureGrid(QWidget):
         for box in boxes:
             with QSignalBlocker(box):
                 box.setChecked(target)
-        self._on_changed()
-
-    def _tick_all(self, ticked: bool) -> None:
-        self._rebuild(self._sigmas, frozenset(self._boxes) if ticked else frozenset())
         self._on_changed()
 
     def _ask_new_sigma(self) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...pixel.features import DEFAULT_SIGMAS, FAMILIES
+from ...pixel.features import (
+    DEFAULT_SIGMAS,
+    FAMILIES,
+    SMALLEST_DERIVATIVE_SIGMA,
+    Family,
+    PixelFeatures,
+)
 
 Pairs = frozenset[tuple[str, float]]
 
@@ -39,8 +45,8 @@ PLAIN_NAMES: dict[str, tuple[str, str]] = {
 
 _ANY_FAMILY = re.compile("|".join(sorted(PLAIN_NAMES, key=len, reverse=True)))
 
-TEXTURE = ("gaussian", "structure_tensor_eigenvalues", "difference_of_gaussians")
-EDGES = ("gaussian", "gradient_magnitude", "hessian_eigenvalues")
+TEXTURE: tuple[Family, ...] = ("gaussian", "structure_tensor_eigenvalues", "difference_of_gaussians")
+EDGES: tuple[Family, ...] = ("gaussian", "gradient_magnitude", "hessian_eigenvalues")
 
 
 @dataclass(frozen=True)
@@ -49,25 +55,45 @@ class Preset:
 
     name: str
     tooltip: str
-    families: tuple[str, ...]
-    sigmas: tuple[float, ...]
+    features: PixelFeatures
 
     def pairs(self) -> Pairs:
         """Return what is ticked, as (family, sigma)."""
-        return frozenset((f, s) for f in self.families for s in self.sigmas if is_possible(f, s))
+        return frozenset(self.features.enabled_pairs())
 
 
 PRESETS = (
-    Preset("Quick", "Few features at three scales: fast, and often enough.", FAMILIES, (1.0, 1.6, 3.5)),
-    Preset("Default", "All families at all scales, as ilastik offers them.", FAMILIES, DEFAULT_SIGMAS),
-    Preset("Edges", "Borders, membranes, fibres.", EDGES, (0.7, 1.0, 1.6, 3.5)),
-    Preset("Texture", "Tissue and grain, at larger scales.", TEXTURE, (0.7, 1.6, 3.5, 5.0, 10.0)),
+    Preset(
+        "Quick",
+        "Few features at three scales: fast, and often enough.",
+        PixelFeatures(families=FAMILIES, sigmas=(1.0, 1.6, 3.5)),
+    ),
+    Preset(
+        "Default",
+        "All families at fine and middle scales, and brightness at coarse ones: best with few strokes.",
+        PixelFeatures(),
+    ),
+    Preset(
+        "Edges",
+        "Borders, membranes, fibres.",
+        PixelFeatures(families=EDGES, sigmas=(0.7, 1.0, 1.6, 3.5)),
+    ),
+    Preset(
+        "Texture",
+        "Tissue and grain, at larger scales.",
+        PixelFeatures(families=TEXTURE, sigmas=(0.7, 1.6, 3.5, 5.0, 10.0)),
+    ),
+    Preset(
+        "All",
+        "Every family at every default scale, as ilastik offers them.",
+        PixelFeatures(families=FAMILIES, sigmas=DEFAULT_SIGMAS),
+    ),
 )
 
 
 def is_possible(family: str, sigma: float) -> bool:
     """Whether a family exists at this sigma: below half a pixel only the Gaussian does."""
-    return family == "gaussian" or sigma >= 0.5
+    return family == "gaussian" or sigma >= SMALLEST_DERIVATIVE_SIGMA
 
 
 def in_plain_names(text: str) -> str:

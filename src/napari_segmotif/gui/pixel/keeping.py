@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtGui import QGuiApplication
 
 from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
+from ...pixel.features import PixelFeatures
 from .classes import colors_of, names_of
 from .model_panel import ModelPanel
 from .recipe import as_python
@@ -77,7 +79,7 @@ class Keeping:
             [file_of(layers.image, pair.image) for layers, pair in together],
             [file_of(layers.annotation, pair.image) for layers, pair in together],
             {
-                "features": classifier.features.model_dump(exclude_defaults=True),
+                "features": arguments_of(classifier.features),
                 **classifier.parameters.model_dump(exclude_defaults=True),
             },
             names_of(bench.table.entries),
@@ -88,6 +90,18 @@ class Keeping:
             clipboard.setText(script)
         bench.say("Copied a Python script that trains, checks, predicts and saves.", "info")
         return script
+
+
+def arguments_of(features: PixelFeatures) -> dict[str, Any]:
+    """Return the arguments of PixelFeatures that give these features, without what is the default anyway."""
+    default = PixelFeatures(dimensions=features.dimensions, sigma_unit=features.sigma_unit)
+    arguments = features.model_dump(exclude_defaults=True)
+    if features.enabled_pairs() == default.enabled_pairs():
+        for name in ("families", "sigmas", "pairs"):
+            arguments.pop(name, None)
+    elif features.pairs is None:
+        arguments |= {"families": features.families, "sigmas": features.sigmas}
+    return arguments
 
 
 def in_words(classifier: PixelClassifier) -> str:

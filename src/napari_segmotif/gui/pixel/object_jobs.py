@@ -83,7 +83,8 @@ def objects_of(
         made = make_objects(
             frame,
             threshold=options.threshold,
-            minimum_size=options.minimum_size,
+            # the option counts pixels, make_objects counts what spacing counts
+            minimum_size=options.minimum_size * math.prod(image.spacing or (1.0,)),
             fill_holes=options.fill_holes,
             split_touching=options.split_touching,
             spacing=image.spacing,

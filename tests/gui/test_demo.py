@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from napari_segmotif.cli import main
 from napari_segmotif.gui import virtual_display
 from napari_segmotif.gui.demo import Demo, run_demo
 from napari_segmotif.gui.demo_strokes import CLASSES, STROKES, pixels_of
+from napari_segmotif.gui.interrupts import Interrupts
 
 
 def painted() -> np.ndarray:
@@ -97,6 +99,17 @@ def test_a_job_that_fails_ends_the_demo(
     demo.paint()
     with pytest.raises(SegmotifError, match=r"training failed: the disk is gone"):
         demo.train_and_predict()
+
+
+def test_ctrl_c_stops_the_job_and_then_the_demo(viewer: Viewer) -> None:
+    with Interrupts() as interrupts:
+        demo = Demo(viewer, interrupts)
+        demo.paint()
+        demo.widget.runner.started.connect(lambda _name: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            demo.train_and_predict()
+    assert not demo.widget.session.fitted
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_opens(tmp_path: Path) -> None:

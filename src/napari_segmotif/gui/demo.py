@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..common.image_io import write_image
 from ..errors import SegmotifError, StorageError
 from .demo_strokes import BRUSH, CLASSES, STROKES, pixels_of
+from .interrupts import Interrupts
 from .virtual_display import display
 
 if TYPE_CHECKING:
@@ -74,16 +75,26 @@ def run_demo(output: Path, *, window: bool = True) -> int:
     with display(visible=window) as seen:
         import napari
 
-        viewer = napari.Viewer(title="napari-segmotif demo")
+        with Interrupts() as interrupts:
+            viewer = napari.Viewer(title="napari-segmotif demo")
+            try:
+                result = Demo(viewer, interrupts).play(output)
+            except BaseException:
+                _close(viewer)
+                raise
         try:
-            print(Demo(viewer).play(output).in_words(), flush=True)
+            print(result.in_words(), flush=True)
             if window and seen:
                 print("Close the window to end.", flush=True)
                 napari.run()
         finally:
-            with suppress(RuntimeError):  # Qt's word for: the user has closed the window
-                viewer.close()
+            _close(viewer)
     return 0
+
+
+def _close(viewer: Viewer) -> None:
+    with suppress(RuntimeError):  # Qt's word for: the user has closed the window
+        viewer.close()
 
 
 class Demo:
@@ -93,9 +104,11 @@ class Demo:
     ----------
     viewer
         A viewer that is shown.
+    interrupts
+        Where Ctrl-C is noted; None leaves it to Python.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, interrupts: Interrupts | None = None) -> None:
         from .pixel.widget import PixelClassifierWidget
         from .teardown import teardown_on_close
 
@@ -107,6 +120,8 @@ class Demo:
         self.report: ValidationReport | None = None
         self._failures: list[Exception] = []
         self._closed = False
+        self._interrupts = interrupts or Interrupts()
+        self._interrupts.on_interrupt = self.widget.runner.cancel
         self.widget.runner.failed.connect(self._failures.append)
         teardown_on_close(self.widget, viewer, self._on_closed, delete=False)
 
@@ -164,6 +179,7 @@ class Demo:
     def wait(self, what: str) -> None:
         """Let the window live until nothing runs, and look at what came of it."""
         done = self.widget.runner.wait(_PATIENCE_S)
+        self._interrupts.check()
         if self._closed:
             raise SegmotifError("the window was closed before the demo was done (got nothing to write)")
         if self._failures:

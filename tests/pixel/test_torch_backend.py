@@ -332,9 +332,9 @@ def test_a_classifier_with_a_device_predicts_there(monkeypatch: pytest.MonkeyPat
     expected = classifier.predict_proba(image)
     asked: list[str] = []
 
-    def on_torchs_cpu(tiled: TiledImage, forest: PackedForest, device: str) -> Sums:
+    def on_torchs_cpu(tiled: TiledImage, forest: PackedForest, device: str, ladder: Any) -> Sums:
         asked.append(device)
-        return tile_sums(tiled, forest, "cpu")
+        return tile_sums(tiled, forest, "cpu", ladder)
 
     monkeypatch.setattr(classifier_module, "resolve_device", lambda wish: "cuda")
     monkeypatch.setattr(torch_backend, "tile_sums", on_torchs_cpu)
@@ -409,6 +409,29 @@ def test_every_step_of_the_ladder_gives_the_same_result_and_is_told_once(
     for message, part in zip(caplog.messages, warnings, strict=True):
         assert part in message
         assert "same result" in message
+
+
+def test_a_classifier_remembers_what_did_not_fit_from_one_stroke_to_the_next(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from napari_segmotif.pixel import classifier as classifier_module
+    from napari_segmotif.pixel import torch_backend
+
+    image = cells((256, 256))
+    annotation = np.zeros(image.shape, np.uint8)
+    annotation[image > 180], annotation[image < 60] = 1, 2
+    annotation[::2], annotation[:, ::2] = 0, 0
+    classifier = classifier_module.PixelClassifier(PixelFeatures(sigmas=(1.0,)), n_estimators=2)
+    monkeypatch.setattr(classifier_module, "resolve_device", lambda wish: "cuda")
+    monkeypatch.setattr(
+        torch_backend, "tile_sums", lambda tiled, forest, _, ladder: tile_sums(tiled, forest, "cpu", ladder)
+    )
+    memory = SmallDevice(monkeypatch, TILE // 4, OUT_OF_MEMORY)
+    with caplog.at_level(logging.WARNING, logger="napari_segmotif"):
+        for _ in range(3):
+            run_job(classifier.live_iter(image, annotation))
+    assert memory.refused == [TILE]
+    assert [("cuda" in message, "1/4" in message) for message in caplog.messages] == [(True, True)]
 
 
 def test_threads_that_run_out_of_memory_together_are_told_once(

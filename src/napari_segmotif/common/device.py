@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar, get_args
+from typing import Generic, Literal, TypeVar, get_args
 
 from ..errors import DeviceMemoryError, InputError
 
@@ -107,6 +108,36 @@ def with_memory_ladder(
         "the memory does not suffice even with the smallest setting: close other programs, or work on a "
         f"smaller image (got out of memory with all of {list(steps)})"
     )
+
+
+class MemoryLadder(Generic[S]):
+    """`with_memory_ladder` with a memory: a setting that did not fit is neither tried nor told again.
+
+    Parameters
+    ----------
+    steps
+        The settings in the order in which to try them.
+    tell
+        Told once of each setting that is gone on with.
+    """
+
+    def __init__(self, steps: Sequence[S], tell: Callable[[S], object]) -> None:
+        self._steps = tuple(steps)
+        self._tell = tell
+        self._lock = threading.Lock()
+
+    def run(self, attempt: Callable[[S], R]) -> R:
+        """Do some work, beginning with the setting that fitted last; any thread may call this."""
+        return with_memory_ladder(attempt, self._steps, self._step_down)
+
+    def _step_down(self, step: S) -> None:
+        """Go on with a less hungry setting from now on; several threads may find out at once."""
+        with self._lock:
+            remaining = self._steps[self._steps.index(step) :] if step in self._steps else ()
+            if not remaining or remaining == self._steps:
+                return
+            self._steps = remaining
+        self._tell(step)
 
 
 def _release_cached_memory() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ..common.axes import ImageSource
-from ..common.device import resolve_device
+from ..common.device import MemoryLadder, resolve_device
 from ..common.progress import CancelToken, Job, run_job
 from ..errors import InputError, NotFittedError
 from . import live, model_file
@@ -29,7 +29,6 @@ from .training import TrainingSet, collect, grow_forest, usable_cores
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
-
 
 
 class PixelClassifier(Reviewable):
@@ -94,6 +93,7 @@ class PixelClassifier(Reviewable):
         self.device = device
         self.n_jobs = n_jobs
         self.cache = FeatureCache()
+        self._ladders: dict[str, MemoryLadder[int]] = {}  # what did not fit into a device's memory once
 
     def fit(
         self,
@@ -387,6 +387,7 @@ class PixelClassifier(Reviewable):
         device = resolve_device(self.device)
         if device == "cpu":
             return None
-        from .torch_backend import tile_sums
+        from .torch_backend import memory_ladder, tile_sums
 
-        return tile_sums(tiled, forest, device)
+        ladder = self._ladders.setdefault(device, memory_ladder(device))
+        return tile_sums(tiled, forest, device, ladder)

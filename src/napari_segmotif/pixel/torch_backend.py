@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..common.device import with_memory_ladder
+from ..common.device import MemoryLadder
 from .forest import PackedForest
 from .packets import Shape3
 from .prediction import Sums, cpu_sums
@@ -42,11 +42,34 @@ _device_lock = threading.Lock()
 """One tile at a time on the device, whoever asks: more would only share its memory."""
 
 
-def tile_sums(tiled: TiledImage, forest: PackedForest, device: str) -> Sums:
+def memory_ladder(device: str) -> MemoryLadder[int]:
+    """What is tried where the memory of a device does not suffice; each step down is logged as a warning."""
+
+    def tell(n_pieces: int) -> None:
+        if n_pieces == _ON_CPU:
+            _log.warning(
+                "The memory of the %s device does not suffice even for small tiles: predicting on the CPU "
+                "instead, with the same result.",
+                device,
+            )
+        else:
+            _log.warning(
+                "The memory of the %s device does not suffice: predicting in tiles of 1/%d of the size, more "
+                "slowly and with the same result.",
+                device,
+                n_pieces,
+            )
+
+    return MemoryLadder((*PIECES, _ON_CPU), tell)
+
+
+def tile_sums(
+    tiled: TiledImage, forest: PackedForest, device: str, ladder: MemoryLadder[int] | None = None
+) -> Sums:
     """An evaluator of tiles on a device, to be handed to `prediction.predict_region`.
 
     Where the device's memory does not suffice, a tile is cut into more pieces, and in the end evaluated on
-    the CPU: each step is logged as a warning, is kept for the tiles that follow, and changes no result.
+    the CPU: each step is kept for the tiles that follow, and changes no result.
 
     Parameters
     ----------
@@ -56,6 +79,8 @@ def tile_sums(tiled: TiledImage, forest: PackedForest, device: str) -> Sums:
         The trees.
     device
         "cuda", "mps", or "cpu" for PyTorch on the CPU.
+    ladder
+        From `memory_ladder`, to go on with the step that an earlier evaluator came to.
 
     Returns
     -------
@@ -63,16 +88,17 @@ def tile_sums(tiled: TiledImage, forest: PackedForest, device: str) -> Sums:
         (FrameTile, only_labels) -> (n_classes, *tile) float32, sums of the trees' probabilities. May be
         called from several threads. All trees are always asked.
     """
-    return _DeviceSums(tiled, forest, device)
+    return _DeviceSums(tiled, forest, device, ladder or memory_ladder(device))
 
 
 class _DeviceSums:
-    def __init__(self, tiled: TiledImage, forest: PackedForest, device: str) -> None:
-        self.tiled, self.packed, self.device = tiled, forest, device
+    def __init__(
+        self, tiled: TiledImage, forest: PackedForest, device: str, ladder: MemoryLadder[int]
+    ) -> None:
+        self.tiled, self.packed, self.device, self.ladder = tiled, forest, device, ladder
         self.on_cpu = cpu_sums(tiled, forest)
         self.filters = DeviceFilters(tiled.bank, device)
         self._forest: DeviceForest | None = None
-        self._steps: tuple[int, ...] = (*PIECES, _ON_CPU)
 
     def __call__(self, where: FrameTile, only_labels: bool) -> NDArray[np.float32]:
         def attempt(n_pieces: int) -> NDArray[np.float32]:
@@ -80,28 +106,7 @@ class _DeviceSums:
                 return self.on_cpu(where, only_labels)
             return self._on_device(where, n_pieces)
 
-        return with_memory_ladder(attempt, self._steps, self._step_down)
-
-    def _step_down(self, n_pieces: int) -> None:
-        """Go on with a less hungry setting, for all tiles to come; several threads may find out at once."""
-        with _device_lock:
-            remaining = self._steps[self._steps.index(n_pieces) :] if n_pieces in self._steps else ()
-            if not remaining or remaining == self._steps:
-                return
-            self._steps = remaining
-        if n_pieces == _ON_CPU:
-            _log.warning(
-                "The memory of the %s device does not suffice even for small tiles: predicting on the CPU "
-                "instead, with the same result.",
-                self.device,
-            )
-        else:
-            _log.warning(
-                "The memory of the %s device does not suffice: predicting in tiles of 1/%d of the size, more "
-                "slowly and with the same result.",
-                self.device,
-                n_pieces,
-            )
+        return self.ladder.run(attempt)
 
     def _on_device(self, where: FrameTile, n_pieces: int) -> NDArray[np.float32]:
         pixels = self.tiled.read(where)

@@ -52,24 +52,26 @@ def predict_objects_iter(
     if parameters is None or parameters.class_id not in classes:
         asked = None if parameters is None else parameters.class_id
         raise InputError(f"choose the class of the objects out of {classes} (got {asked})")
-    by_frame = ("objects", "probabilities")
-    others: dict[str, Any] = {name: array for name, array in out.items() if name not in by_frame}
+    others: dict[str, Any] = {
+        name: array for name, array in out.items() if name not in ("objects", "probabilities")
+    }
     n_objects = 0
     for frame in range(source.n_frames):
         frames = (slice(frame, frame + 1),) if "T" in source.output_axes else ()
         region = (*frames, *(slice(0, n) for n in source.spatial_shape))
+        found = _OneClass(source, classes.index(parameters.class_id), out.get("probabilities"))
         job = classifier.predict_iter(
             source,
             outputs=("probabilities", *others),  # type: ignore[arg-type]
             region=region,
-            out=others,
+            out={**others, "probabilities": found},
             cancel=cancel,
         )
-        found = yield from _scaled(job, frame, source.n_frames)
-        if "probabilities" in out:
-            out["probabilities"][(slice(None), *region)] = found
-        objects = objects_of(found[classes.index(parameters.class_id)], parameters, source)
-        out["objects"][region] = np.where(objects > 0, objects + n_objects, 0)
+        yield from _scaled(job, frame, source.n_frames)
+        objects = objects_of(found.probability, parameters, source)
+        out["objects"][region] = np.where(objects > 0, objects + n_objects, 0).reshape(
+            [part.stop - part.start for part in region]
+        )
         n_objects += int(objects.max())
         yield Progress(frame + 1, source.n_frames, "objects made")
     return n_objects
@@ -78,9 +80,9 @@ def predict_objects_iter(
 def objects_of(
     probability: NDArray[np.float32], parameters: ObjectParameters, source: ImageSource
 ) -> NDArray[np.int32]:
-    """Make objects of the probability of a class in one frame, (*spatial) or (1, *spatial)."""
-    objects = make_objects(
-        probability.reshape(source.spatial_shape),
+    """Make objects of the probability (*spatial) of a class in one frame."""
+    return make_objects(
+        probability,
         threshold=parameters.threshold,
         # the parameter counts pixels, make_objects counts what spacing counts
         minimum_size=parameters.minimum_size * math.prod(source.spacing_or_ones),
@@ -88,17 +90,26 @@ def objects_of(
         split_touching=parameters.split_touching,
         spacing=source.spacing_or_ones,
     )
-    return objects.reshape(probability.shape)
 
 
-def _scaled(job: Job[Any], frame: int, n_frames: int) -> Job[NDArray[np.float32]]:
-    """The probabilities a job returns; its progress is that of one frame of several."""
+class _OneClass:
+    """Takes the probabilities of all classes of a frame, keeps those of one, and passes all of them on."""
+
+    def __init__(self, source: ImageSource, index: int, passed_on_to: Any) -> None:
+        self.probability = np.zeros(source.spatial_shape, np.float32)
+        self._index = index
+        self._passed_on_to = passed_on_to
+
+    def __setitem__(self, place: tuple[Any, ...], values: NDArray[np.float32]) -> None:
+        self.probability[place[-self.probability.ndim :]] = values[self._index]
+        if self._passed_on_to is not None:
+            self._passed_on_to[place] = values
+
+
+def _scaled(job: Job[Any], frame: int, n_frames: int) -> Job[None]:
+    """A job whose progress is that of one frame of several."""
     try:
-        while True:
-            progress = next(job)
+        for progress in job:
             yield Progress(frame + progress.fraction, n_frames, progress.message)
-    except StopIteration as end:
-        probabilities: NDArray[np.float32] = end.value.probabilities
-        return probabilities
     finally:
         job.close()

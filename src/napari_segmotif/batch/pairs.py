@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..common.axes import ImageSource
+from ..common.axes import COLOR_NAMES, ImageSource
 from ..common.image_io import OpenedImage, find_images, open_image
 from ..common.image_paths import split_path
 from ..common.progress import CancelToken, Job
 from ..errors import AnnotationError, AxesError, InputError
 from ..pixel.classifier import PixelClassifier
 
-_COLORS_OF_LIGHT = ("red", "green", "blue", "alpha")
 _BETWEEN = "_-. "
 
 
@@ -197,5 +196,5 @@ def _channel_names(image: OpenedImage) -> tuple[str, ...]:
     """Names for the features; those of colour samples are the same as in the GUI."""
     n = image.source.n_channels
     if image.rgb:
-        return _COLORS_OF_LIGHT[:n]
+        return COLOR_NAMES[:n]
     return image.channel_names if len(set(image.channel_names)) == n and n > 1 else ()

@@ -5,6 +5,7 @@ It is plain JSON. The model is named together with its SHA-256, so that "the sam
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -88,8 +89,13 @@ class ModelReference(_Frozen):
         return cls(path=str(path.resolve()), sha256=_sha256(path))
 
 
-class Recipe(_Frozen):
-    """What a job was given.
+@functools.cache
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in _PACKAGES}
+
+
+class Description(_Frozen):
+    """What a job was given, but for its model: all there is to tell while a classifier is in no file.
 
     Attributes
     ----------
@@ -97,34 +103,53 @@ class Recipe(_Frozen):
         Which tool did it.
     parameters
         What was asked of it.
-    model
-        Which model it used.
     inputs
         The files that it was given. A recipe may be repeated on others.
     made_with
         Versions of the packages that decide about the numbers.
+    details
+        What else is worth knowing, in JSON's types. A repetition does not look at it.
     """
 
     recipe_version: Literal[1] = 1
     tool: Literal["pixel"] = "pixel"
     parameters: PixelParameters = PixelParameters()
-    model: ModelReference
     inputs: tuple[str, ...] = ()
-    made_with: dict[str, str] = Field(default_factory=dict)
+    made_with: dict[str, str] = Field(default_factory=_versions)
+    details: dict[str, Any] | None = None
+
+    def giving(self, *outputs: BatchOutput) -> Self:
+        """The same with other outputs."""
+        objects = self.parameters.objects if "objects" in outputs else None
+        changed = {"outputs": outputs, "objects": objects}
+        return self.model_copy(update={"parameters": self.parameters.model_copy(update=changed)})
+
+    def with_model(self, model: ModelReference) -> Recipe:
+        """The recipe that this is, now that the model is in a file."""
+        return Recipe(**{name: getattr(self, name) for name in Description.model_fields}, model=model)
+
+    def as_json(self) -> dict[str, Any]:
+        """In plain types, as it stands in files and in the metadata of images and layers."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Recipe(Description):
+    """What a job was given: with this it can be repeated.
+
+    Attributes
+    ----------
+    model
+        Which model it used; see Description for the others.
+    """
+
+    model: ModelReference
 
     @classmethod
     def of(cls, model: Path, parameters: PixelParameters, inputs: Sequence[str | Path]) -> Self:
         """Describe the job of applying a model file to files."""
         return cls(
-            parameters=parameters,
-            model=ModelReference.of(model),
-            inputs=tuple(str(path) for path in inputs),
-            made_with={name: importlib.metadata.version(name) for name in _PACKAGES},
+            parameters=parameters, model=ModelReference.of(model), inputs=tuple(str(path) for path in inputs)
         )
-
-    def as_json(self) -> dict[str, Any]:
-        """The recipe in plain types, as it stands in files and in the metadata of images."""
-        return self.model_dump(mode="json", exclude_none=True)
 
     def save(self, path: str | Path) -> Path:
         """Write the recipe as JSON; the model's path is kept relative where it stands beside or below."""

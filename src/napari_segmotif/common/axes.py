@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from ..errors import AxesError, InputError
 
 SPATIAL = "ZYX"
+COLOR_NAMES = ("red", "green", "blue", "alpha")
+"""Names of the channels of an RGB or RGBA image."""
 _RGB_SAMPLES = (3, 4)
 
 

@@ -169,11 +169,11 @@ class Demo:
 
     def make_nuclei(self) -> None:
         """Give every nucleus a number."""
-        from .pixel.objects_panel import ObjectOptions
+        from ..batch.recipe import ObjectParameters
 
-        options = ObjectOptions(_NUCLEI, 0.5, _SMALLEST_NUCLEUS, fill_holes=True, split_touching=True)
-        self.widget.form.objects.set_options(options)
-        self.widget.form.objects.wanted.emit(options)
+        parameters = ObjectParameters(class_id=_NUCLEI, minimum_size=_SMALLEST_NUCLEUS)
+        self.widget.form.objects.set_parameters(parameters)
+        self.widget.form.objects.wanted.emit(parameters)
         self.wait("making objects")
 
     def wait(self, what: str) -> None:

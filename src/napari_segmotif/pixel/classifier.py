@@ -28,7 +28,7 @@ from .tile_features import TiledImage
 from .training import TrainingSet, collect, grow_forest, usable_cores
 
 if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
+    from .threaded_forest import ThreadedForest
 
 
 class PixelClassifier(Reviewable):
@@ -277,7 +277,7 @@ class PixelClassifier(Reviewable):
         """Threads in use."""
         return self.n_jobs if self.n_jobs is not None and self.n_jobs > 0 else usable_cores()
 
-    def new_forest(self, y: NDArray[Any] | None = None) -> RandomForestClassifier:
+    def new_forest(self, y: NDArray[Any] | None = None) -> ThreadedForest:
         """An untrained scikit-learn forest with this classifier's settings, for pixels of classes `y`."""
         return self.parameters.new_forest(self.n_threads, y)
 
@@ -337,7 +337,7 @@ class PixelClassifier(Reviewable):
 
     def learn(
         self,
-        forest: RandomForestClassifier,
+        forest: ThreadedForest,
         training: TrainingSet,
         axes: str,
         bank: FilterBank,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
+    from .threaded_forest import ThreadedForest
 
 
 class ForestParameters(BaseModel):
@@ -40,8 +40,8 @@ class ForestParameters(BaseModel):
         default=0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same forest."
     )
 
-    def new_forest(self, n_jobs: int, y: NDArray[Any] | None = None) -> RandomForestClassifier:
-        """An untrained scikit-learn forest.
+    def new_forest(self, n_jobs: int, y: NDArray[Any] | None = None) -> ThreadedForest:
+        """An untrained forest of scikit-learn trees.
 
         Parameters
         ----------
@@ -51,13 +51,13 @@ class ForestParameters(BaseModel):
             Classes it will be trained on. A forest that grows step by step cannot work out balanced
             weights again at each step: they are worked out here.
         """
-        from sklearn.ensemble import RandomForestClassifier
+        from .threaded_forest import ThreadedForest
 
         weight: dict[int, float] | str | None = None if self.class_weight == "none" else "balanced"
         if weight is not None and y is not None:
             labels, counts = np.unique(y, return_counts=True)
             weight = {int(c): len(y) / (len(labels) * n) for c, n in zip(labels, counts, strict=True)}
-        return RandomForestClassifier(
+        return ThreadedForest(
             n_estimators=self.n_estimators,
             class_weight=weight,
             max_depth=self.max_depth,

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from ..common.progress import CancelToken, Job, run_job
 
 if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
-
     from ..common.axes import ImageSource
     from .forest import PackedForest
     from .importance import PermutationImportances
     from .parameters import ForestParameters
     from .suggestion import Suggestion
+    from .threaded_forest import ThreadedForest
     from .tile_features import TiledImage
     from .training import TrainingSet
     from .validation import ValidationReport
@@ -35,7 +34,7 @@ class Reviewable(ABC):
     classes_: NDArray[np.int32]
     forest_: PackedForest
     feature_importances_: NDArray[np.float64]
-    _trees: RandomForestClassifier | None = None
+    _trees: ThreadedForest | None = None
     _oob_accuracy: float | None = None
 
     def validate(self, method: Literal["stroke", "image"] = "stroke", n_splits: int = 5) -> ValidationReport:
@@ -174,7 +173,7 @@ class Reviewable(ABC):
         """Threads in use."""
 
     @abstractmethod
-    def new_forest(self) -> RandomForestClassifier:
+    def new_forest(self) -> ThreadedForest:
         """An untrained forest."""
 
     @abstractmethod
@@ -184,7 +183,7 @@ class Reviewable(ABC):
         """An image with the classifier's filters."""
 
 
-def _out_of_bag_accuracy(forest: RandomForestClassifier, training: TrainingSet) -> float | None:
+def _out_of_bag_accuracy(forest: ThreadedForest, training: TrainingSet) -> float | None:
     """Share of painted pixels that the trees which were not trained on them get right."""
     n = len(training.y)
     votes = np.zeros((n, len(forest.classes_)))

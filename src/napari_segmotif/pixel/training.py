@@ -18,10 +18,11 @@ from .strokes import label_strokes
 from .tile_features import FrameTile, TiledImage
 
 if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
+    from .threaded_forest import ThreadedForest
 
 TREES_PER_STEP = 10
-"""So many trees are grown between two looks at the cancel token."""
+ROWS_PER_STEP = 100_000
+"""So many trees, and of many rows fewer, are grown between two looks at the cancel token."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ def usable_cores() -> int:
 
 
 def grow_forest(
-    forest: RandomForestClassifier,
+    forest: ThreadedForest,
     X: NDArray[np.float32],
     y: NDArray[Any],
     n_trees: int,
@@ -204,9 +205,10 @@ def grow_forest(
     The forest is the same as if it had been grown at once: scikit-learn draws each tree's seed in turn.
     """
     forest.set_params(warm_start=True)
+    step = max(forest.n_jobs or 1, min(TREES_PER_STEP, ROWS_PER_STEP // len(y)))
     while (grown := len(getattr(forest, "estimators_", ()))) < n_trees:
         cancel.raise_if_cancelled()
-        forest.set_params(n_estimators=min(n_trees, grown + TREES_PER_STEP)).fit(X, y)
+        forest.set_params(n_estimators=min(n_trees, grown + step)).fit(X, y)
         yield Progress(forest.n_estimators, n_trees, f"tree {forest.n_estimators} of {n_trees}")
 
 

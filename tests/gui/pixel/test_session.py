@@ -10,17 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_segmotif.batch.objects import predict_objects_iter
+from napari_segmotif.batch.recipe import ObjectParameters
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import AnnotationError, InputError, NotFittedError
 from napari_segmotif.gui.pixel import warm_up
 from napari_segmotif.gui.pixel.classes import starting_classes
 from napari_segmotif.gui.pixel.feature_text import in_plain_names
+from napari_segmotif.gui.pixel.intent import Counted, Intent, Pair
 from napari_segmotif.gui.pixel.live_region import MAX_LIVE_PIXELS, live_blocks
 from napari_segmotif.gui.pixel.object_jobs import objects_of
-from napari_segmotif.gui.pixel.objects_panel import ObjectOptions
-from napari_segmotif.gui.pixel.recipe import FileOfLayer, as_python
-from napari_segmotif.gui.pixel.session import Counted, Followed, Intent, Pair, Session, Shown, read
+from napari_segmotif.gui.pixel.recipe import FileOfLayer
+from napari_segmotif.gui.pixel.script import as_python
+from napari_segmotif.gui.pixel.session import Followed, Session, Shown, read
 from napari_segmotif.pixel.classifier import PixelClassifier
 from napari_segmotif.pixel.features import PixelFeatures
 from napari_segmotif.pixel.parameters import ForestParameters
@@ -68,15 +71,19 @@ def test_following_a_stroke_counts_then_shows_a_quick_then_the_full_forest() -> 
 
 def test_unchanged_strokes_are_not_trained_again_and_changed_ones_are() -> None:
     session = Session()
-    first, _ = follow(session, intent())
+    what = intent()
+    first, _ = follow(session, what)
     version = session.version
-    again, partials = follow(session, intent())
+    again, partials = follow(session, replace(what))
     assert (first.trained, again.trained) == (True, False)
     assert session.version == version
     assert isinstance(partials[-1], Shown)  # what is visible is still predicted
     annotation = two_halves()[1]
     annotation[0, 0] = 1
     assert follow(session, intent(annotation))[0] == Followed(True)
+    annotation = two_halves()[1]
+    annotation[0, 0] = 1
+    assert follow(session, intent(annotation))[0] == Followed(True)  # another image, though it looks the same
     # without a region (a 3D view) or outputs nothing is trained
     assert follow(Session(), intent(), region=None)[0] == Followed(False)
 
@@ -85,8 +92,9 @@ def test_a_loaded_classifier_is_kept_until_something_is_painted(tmp_path: Any) -
     image, annotation = two_halves()
     saved = PixelClassifier(FEATURES, n_estimators=3).fit(image, annotation).save(tmp_path / "m.segmotif")
     session = Session()
-    session.adopt(run_job(read(saved)))
-    assert follow(session, intent())[0] == Followed(False)
+    session.adopt(*run_job(read(saved)))
+    what = intent()
+    assert follow(session, what)[0] == Followed(False)
     assert session.require().parameters.n_estimators == 3
     annotation[0, 0] = 1
     assert follow(session, intent(annotation))[0] == Followed(True)
@@ -135,6 +143,48 @@ def test_an_annotation_that_is_painted_on_is_copied_before_it_is_looked_at() -> 
     assert frozen.annotation.any()
     assert not frozen.painted_on
     assert frozen.frozen() is frozen
+    for large in (np.zeros((3, 1024, 700), np.uint8), np.zeros((700, 1024, 3), np.int32).T):
+        large[[0, 1, 2, 2], [0, 5, 1000, 1023], [0, 699, 3, 699]] = 7, 1, 2, 3
+        pair = Pair(ImageSource.of(large, "ZYX"), large, painted_on=True).frozen()
+        np.testing.assert_array_equal(pair.annotation, large)
+        assert pair.annotation.dtype == large.dtype
+        assert not np.shares_memory(pair.annotation, large)
+
+
+def test_objects_are_those_of_the_command_line_whatever_the_pixel_size() -> None:
+    session = Session()
+    run_job(session.train(intent(), CancelToken()))
+    image = two_halves()[0]
+    image[2:6, 2:6] = 180  # a small object in the dark half
+    coarse = ImageSource.of(image, "YX", (4.0, 0.5))
+    found = {}
+    for minimum_size in (0, 8, 40):  # in pixels, of which each is 2 units large
+        parameters = ObjectParameters(class_id=2, minimum_size=minimum_size)
+        found[minimum_size] = run_job(objects_of(session.require(), coarse, parameters, CancelToken()))
+        out = np.zeros(image.shape, np.int32)
+        n = run_job(predict_objects_iter(session.require(), coarse, {"objects": out}, parameters))
+        np.testing.assert_array_equal(found[minimum_size].labels, out)
+        assert found[minimum_size].n == n
+        sizes = np.bincount(out.ravel())[1:]
+        assert (sizes >= minimum_size).all()
+        assert found[minimum_size].median_size == np.median(sizes)
+    assert found[8].labels[3, 3] > 0
+    assert found[40].labels[3, 3] == 0
+
+
+def test_a_training_that_was_cancelled_leaves_no_version_behind() -> None:
+    session = Session()
+    follow(session, intent())
+    version, classifier = session.version, session.require()
+    annotation = two_halves()[1]
+    annotation[0, 0] = 1
+    job = session.follow(intent(annotation), WHOLE, outputs=("labels",), live=True, cancel=CancelToken())
+    quick = next(p.partial for p in job if isinstance(p.partial, Shown))
+    job.close()  # between the first look and the full forest
+    assert quick.version > version
+    assert (session.version, session.require()) == (version, classifier)
+    _, partials = follow(session, intent(annotation))
+    assert partials[-1].version == session.version > quick.version
 
 
 def test_objects_are_numbered_on_over_the_frames_of_a_time_series() -> None:
@@ -142,8 +192,8 @@ def test_objects_are_numbered_on_over_the_frames_of_a_time_series() -> None:
     run_job(session.train(intent(), CancelToken()))
     image = two_halves()[0]
     movie = ImageSource.of(np.stack([image, image]), "TYX")
-    options = ObjectOptions(2, 0.5, 10, True, False)
-    objects = run_job(objects_of(session, movie, options, CancelToken()))
+    parameters = ObjectParameters(class_id=2, minimum_size=10, split_touching=False)
+    objects = run_job(objects_of(session.require(), movie, parameters, CancelToken()))
     assert objects.n == 2
     assert set(np.unique(objects.labels[0])) == {0, 1}
     assert set(np.unique(objects.labels[1])) == {0, 2}

@@ -14,7 +14,9 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QColorDialog
 from scene import FEATURES, N_TREES, Paint, docked, expected, halves, layer, settled, two_strokes
 
-from napari_segmotif.gui.pixel.objects_panel import ObjectOptions
+from napari_segmotif.batch.recipe import ObjectParameters, Recipe
+from napari_segmotif.cli.main import main
+from napari_segmotif.common.image_io import open_image, write_image
 from napari_segmotif.gui.pixel.widget import PixelClassifierWidget
 from napari_segmotif.pixel.classifier import PixelClassifier
 
@@ -94,7 +96,7 @@ def test_moving_a_slider_predicts_and_trains_nothing(
     widget.form.train.predict_clicked.emit()
     settled(widget, qtbot)
     assert layer(viewer, "segmentation").data.all()
-    assert layer(viewer, "segmentation").metadata["segmotif"]["coverage"] == "whole"
+    assert layer(viewer, "segmentation").metadata["segmotif"]["details"]["coverage"] == "whole"
 
 
 def test_a_new_training_wipes_what_the_old_one_left_elsewhere(
@@ -164,12 +166,12 @@ def test_all_outputs_objects_and_validation(
     probabilities = [layer(viewer, "probability: Object").data, layer(viewer, "probability: Background").data]
     np.testing.assert_allclose(np.sum(probabilities, axis=0), 1, atol=1e-6)
     assert 0 <= layer(viewer, "uncertainty").data.min() <= layer(viewer, "uncertainty").data.max() <= 1
-    widget.form.objects.wanted.emit(ObjectOptions(2, 0.5, 20, True, False))
+    widget.form.objects.wanted.emit(ObjectParameters(class_id=2, split_touching=False))
     settled(widget, qtbot)
     objects = layer(viewer, "objects: Background")
     assert objects.data.max() == 1
     np.testing.assert_allclose(objects.scale, (0.5, 0.25))
-    assert objects.metadata["segmotif"]["objects"]["minimum_size"] == 20
+    assert objects.metadata["segmotif"]["parameters"]["objects"]["minimum_size"] == 20
     assert "1 objects" in widget.form.said
     widget.form.validation.wanted.emit("stroke")
     settled(widget, qtbot)
@@ -284,3 +286,99 @@ def test_several_images_train_one_classifier(viewer: Viewer, qtbot: QtBot, paint
     np.testing.assert_array_equal(layer(viewer, "second · segmentation").data, classifier.predict(second))
     viewer.layers.remove(one)
     assert len(widget.form.data.pairs) == 1
+
+
+def test_the_recipe_beside_a_saved_model_repeats_the_work_on_files(
+    viewer: Viewer,
+    qtbot: QtBot,
+    painted: tuple[PixelClassifierWidget, Labels],
+    paint_stroke: Paint,
+    tmp_path: Path,
+) -> None:
+    widget, annotation = painted
+    widget.form.train.set_output("uncertainty", True)
+    widget.form.objects.wanted.emit(ObjectParameters(class_id=2, minimum_size=30))
+    settled(widget, qtbot)
+    results = {"labels": "segmentation", "uncertainty": "uncertainty", "objects": "objects: Background"}
+    kept = [layer(viewer, name).metadata["segmotif"] for name in results.values()]
+    assert not any("model" in one for one in kept)  # it is in no file yet
+    widget.keeping.save(tmp_path / "cells.segmotif")
+    settled(widget, qtbot)
+    for output, name in results.items():
+        recipe = Recipe.model_validate(layer(viewer, name).metadata["segmotif"])
+        assert recipe.parameters.outputs == (output,)
+        assert recipe.checked_model() == tmp_path / "cells.segmotif"
+        assert recipe.details is not None
+        assert recipe.details["classes"] == {"1": "Object", "2": "Background"}
+    image = tmp_path / "cells.tif"
+    write_image(image, halves(), axes="YX", spacing=(0.5, 0.25), units="micrometer")
+    run = ["run", str(tmp_path / "cells.recipe.json"), str(image), "-o", str(tmp_path / "out")]
+    assert main(run) == 0
+    for output, name in results.items():
+        with open_image(tmp_path / "out" / f"cells_{output}.ome.tif") as opened:
+            np.testing.assert_array_equal(opened.array[:], layer(viewer, name).data)
+    widget.jobs.predict_all()  # the same classifier
+    settled(widget, qtbot)
+    assert "model" in layer(viewer, "segmentation").metadata["segmotif"]
+    paint_stroke(viewer, annotation, [(20, 50)], label=2, brush=3)  # another one, in no file
+    settled(widget, qtbot)
+    assert "model" not in layer(viewer, "segmentation").metadata["segmotif"]
+
+
+def test_axes_that_the_user_chose_stand_in_the_recipe(
+    viewer: Viewer, qtbot: QtBot, paint_stroke: Paint
+) -> None:
+    viewer.add_image(np.stack([halves(), halves()]), name="cells")
+    widget = docked(viewer)
+    widget.form.data.set_axes("TYX")  # a layer without labels on its axes is taken for a stack
+    annotation = widget.new_annotation()
+    assert annotation is not None
+    two_strokes(viewer, annotation, paint_stroke)
+    widget.form.train.train_clicked.emit()
+    settled(widget, qtbot)
+    assert layer(viewer, "segmentation").metadata["segmotif"]["parameters"]["axes"] == "TYX"
+
+
+def test_a_stroke_copies_only_its_own_annotation(
+    viewer: Viewer, qtbot: QtBot, paint_stroke: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.add_image(halves(), name="first")
+    widget = docked(viewer)
+    one = widget.new_annotation()
+    assert one is not None
+    two_strokes(viewer, one, paint_stroke)
+    settled(widget, qtbot)
+    viewer.add_image(halves(), name="second")
+    widget.form.data.image.choose(viewer.layers["second"])
+    two = widget.new_annotation()
+    assert two is not None
+    before = widget.bench.intent().pairs
+    paint_stroke(viewer, two, [(8, 6)], label=1, brush=3)
+    after = widget.bench.intent().pairs
+    assert after[1].annotation is before[1].annotation
+    assert after[0].annotation[8, 6] == 1
+    for change in (lambda: paint_stroke(viewer, one, [(20, 20)], label=3, brush=3), one.undo, one.redo):
+        change()
+        after = widget.bench.intent().pairs
+        np.testing.assert_array_equal(after[1].annotation, one.data)
+        assert after[1].annotation is not before[1].annotation
+        before = after
+
+
+def test_the_last_stroke_is_followed_after_what_pushed_it_aside(
+    viewer: Viewer,
+    qtbot: QtBot,
+    painted: tuple[PixelClassifierWidget, Labels],
+    paint_stroke: Paint,
+    tmp_path: Path,
+) -> None:
+    widget, annotation = painted
+    paint_stroke(viewer, annotation, [(40, 6), (44, 18)], label=1, brush=3)
+    widget.following.follow()
+    assert widget.runner.running_name == "Live"
+    widget.keeping.save(tmp_path / "model.segmotif")
+    settled(widget, qtbot)
+    assert (tmp_path / "model.segmotif").exists()
+    truth = expected(widget, halves(), annotation.data)
+    np.testing.assert_array_equal(layer(viewer, "segmentation").data, truth)
+    assert len(widget.session.require().training_.y) == (annotation.data > 0).sum()

@@ -100,17 +100,17 @@ class ValidationPanel(QWidget):
             for column, values in enumerate(
                 (scores.precision, scores.recall, scores.f1, scores.jaccard), start=1
             ):
-                item = QTableWidgetItem(_percent(float(values[index])))
+                judged = int(label) not in report.unjudged
+                item = QTableWidgetItem(_percent(float(values[index]) if judged else math.nan))
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                if int(label) in report.unjudged:
+                if not judged:
                     item.setToolTip("Not judged: paint a second stroke of this class.")
                 self._table.setItem(index, column, item)
         rows = min(len(report.scores.classes), 8)
         self._table.setFixedHeight(self._table.horizontalHeader().sizeHint().height() + 24 * rows + 6)
-        judged = bool(report.judged)
-        self._table.setVisible(judged)
-        self.confusion.setVisible(judged)
-        if judged:
+        self._table.setVisible(bool(report.judged))
+        self.confusion.setVisible(bool(report.judged))
+        if report.judged:
             self.confusion.set_matrix(
                 report.scores.confusion, [by_label[int(c)].name for c in report.scores.classes]
             )

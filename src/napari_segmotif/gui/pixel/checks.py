@@ -48,7 +48,9 @@ class Checks:
         """Train with the best `n` features only; `take_over` gets the smaller classifier."""
         classifier = self._classifier()
         if classifier is not None:
-            self._start(lambda cancel: _selected(classifier, n), f"Select the best {n} features", take_over)
+            self._start(
+                lambda cancel: _selected(classifier, n, cancel), f"Select the best {n} features", take_over
+            )
 
     def suggest(self, n: int, show: Callable[[LayerSnapshot, Sequence[Suggestion]], object]) -> None:
         """Rank regions of the image in view to paint next."""
@@ -93,6 +95,6 @@ def _importances(classifier: PixelClassifier, method: str, cancel: CancelToken) 
     return Importances(dict(zip(names, values.tolist(), strict=True)), method, warning)
 
 
-def _selected(classifier: PixelClassifier, n: int) -> Job[PixelClassifier]:
+def _selected(classifier: PixelClassifier, n: int, cancel: CancelToken) -> Job[PixelClassifier]:
     yield Progress(0, 0, f"training with the best {n} features")
-    return classifier.select_features(n)
+    return (yield from classifier.select_features_iter(n, cancel))

@@ -11,9 +11,12 @@ from ...errors import SegmotifError
 from ..layers import LayerSnapshot
 from ..view import visible_region
 from .classes import starting_classes, with_labels
+from .intent import Counted
 from .live_region import Region
-from .session import Counted, Followed, Shown
-from .workbench import FOLLOWING, Workbench
+from .outputs import SEGMENTATION
+from .recipe import FileOfLayer, describe
+from .session import Followed, Shown
+from .workbench import FOLLOWING, Workbench, file_of
 
 
 class Following(QObject):
@@ -33,6 +36,7 @@ class Following(QObject):
         self._on_trained = on_trained
         self._waiting = False
         bench.runner.busy_changed.connect(self._on_busy)
+        bench.runner.cancelled.connect(self._on_cancelled)
 
     def follow(self) -> None:
         """Look at the annotation and the view as they are now."""
@@ -57,13 +61,14 @@ class Following(QObject):
             return
         source = bench.data.source
         assert source is not None  # an intent has an image
+        file = file_of(bench.data.image.layer, source.to_source())
         region = self._visible(source, live)
         outputs = bench.train.outputs
         session = bench.session
         bench.runner.start(
             lambda cancel: session.follow(intent, region, outputs=outputs, live=live, cancel=cancel),
             name=FOLLOWING,
-            on_partial=lambda partial: self._show(partial, source),
+            on_partial=lambda partial: self._show(partial, source, file),
             on_result=self._on_followed,
             on_error=bench.say_error,
             layers=bench.layers(),
@@ -87,19 +92,16 @@ class Following(QObject):
             return None
         return visible_region(self._bench.viewer, source)
 
-    def _show(self, partial: Any, source: LayerSnapshot) -> None:
+    def _show(self, partial: Any, source: LayerSnapshot, file: FileOfLayer) -> None:
         bench = self._bench
         if isinstance(partial, Counted):
             self.show_counts(partial)
         elif isinstance(partial, Shown):
-            image = bench.data.image.layer
-            details = {"coverage": "visible part", "n_trees": partial.prediction.n_trees}
-            # The first look of the first training comes before there is a classifier to tell about.
-            recipe = (
-                bench.recipe(image, source, **details)
-                if bench.session.fitted
-                else {"tool": "pixel", **details}
-            )
+            details: dict[str, Any] = {
+                "coverage": "visible part",
+                "n_trees": partial.prediction.n_trees,
+            }
+            recipe = describe(bench.session, partial.version, file, (SEGMENTATION,), **details)
             bench.outputs.show(
                 partial.prediction,
                 source,
@@ -128,6 +130,10 @@ class Following(QObject):
             self._bench.say(
                 "The view is too large to follow all of it: zoom in, or press Predict all.", "info"
             )
+
+    def _on_cancelled(self, name: str) -> None:
+        # Pushed aside by what the user asked for: the last stroke is still to be followed.
+        self._waiting = self._waiting or (name == FOLLOWING and self._bench.asked_for)
 
     def _on_busy(self, busy: bool) -> None:
         if busy:

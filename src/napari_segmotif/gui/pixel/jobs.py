@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
+from ...batch.recipe import METADATA_KEY, Description
 from ...common.image_io import ImageWriter, open_image
 from ...common.progress import CancelToken, Job, Progress
 from ...errors import InputError, SegmotifError
 from ...pixel.prediction import Output, Prediction, label_dtype
 from ..layers import LayerSnapshot, snapshot_image
 from .following import Following
+from .intent import Counted, Intent
 from .outputs import PROBABILITIES, SEGMENTATION, UNCERTAINTY
-from .session import Counted, Intent, Session, Shown
-from .workbench import Workbench
+from .recipe import describe
+from .session import Session, Shown
+from .workbench import Workbench, file_of
 
 #: Results beyond this go to a zarr folder that the user chooses.
 IN_MEMORY_BYTES = 2 * 2**30
@@ -114,16 +117,20 @@ class Jobs:
         name: str,
     ) -> None:
         bench, session = self._bench, self._bench.session
-        sources = {source.layer_id: (layer, source) for layer, source in targets}
+        sources = {source.layer_id: source for _, source in targets}
+        files = {source.layer_id: file_of(layer, source.to_source()) for layer, source in targets}
+
+        def recipe(layer_id: str) -> Description:
+            return describe(session, session.version, files[layer_id], outputs, coverage="whole")
 
         def factory(cancel: CancelToken) -> Job[None]:
             if intent is not None:
                 yield from session.update(intent, cancel)
-            for layer_id, (_layer, source) in sources.items():
+            for layer_id, source in sources.items():
                 if store is None:
                     prediction = yield from session.predict(source.to_source(), outputs, cancel)
                 else:
-                    prediction = yield from predict_to_store(session, source, outputs, store, cancel)
+                    prediction = yield from predict_to_store(session, source, recipe(layer_id), store, cancel)
                 shown = Shown(prediction, session.version, session.classes)
                 yield Progress(1, 1, f"{source.name} is done", partial=(layer_id, shown))
 
@@ -131,14 +138,13 @@ class Jobs:
             if not isinstance(partial, tuple):
                 self._show_counts(partial)
                 return
-            layer, source = sources[partial[0]]
             bench.outputs.show(
                 partial[1].prediction,
-                source,
+                sources[partial[0]],
                 version=partial[1].version,
                 entries=bench.table.entries,
                 classes=partial[1].classes,
-                recipe=bench.recipe(layer, source, coverage="whole", store=str(store) if store else None),
+                recipe=recipe(partial[0]),
                 whole=True,
             )
 
@@ -177,10 +183,11 @@ class Jobs:
 
 
 def predict_to_store(
-    session: Session, source: LayerSnapshot, outputs: Sequence[Output], store: Path, cancel: CancelToken
+    session: Session, source: LayerSnapshot, recipe: Description, store: Path, cancel: CancelToken
 ) -> Job[Prediction]:
     """Predict into zarr folders inside `store`, and return arrays that read from there."""
     classifier = session.require()
+    outputs: Sequence[Output] = recipe.parameters.outputs  # type: ignore[assignment]  # no objects here
     image = source.to_source()
     paths = {key: store / f"{key}.zarr" for key in outputs}
     store.mkdir(parents=True, exist_ok=True)
@@ -199,6 +206,7 @@ def predict_to_store(
                     units=source.units,
                     labels=key == SEGMENTATION,
                     channel_names=[classifier.class_names_[c] for c in session.classes] if leading else (),
+                    metadata={METADATA_KEY: recipe.giving(key).as_json()},
                 )
             )
         prediction = yield from session.predict(image, outputs, cancel, out=writers)

@@ -8,12 +8,16 @@ from typing import Any
 
 from qtpy.QtGui import QGuiApplication
 
+from ...batch.recipe import ModelReference
+from ...common.progress import CancelToken, Job
 from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
 from ...pixel.features import PixelFeatures
 from .classes import colors_of, names_of
 from .model_panel import ModelPanel
-from .recipe import as_python
+from .outputs import SEGMENTATION
+from .recipe import recipe_of
+from .script import as_python
 from .session import read
 from .workbench import Workbench, file_of
 
@@ -39,15 +43,27 @@ class Keeping:
         self._take_over = take_over
 
     def save(self, path: Path) -> None:
-        """Save the classifier, in the background."""
-        bench, entries = self._bench, self._bench.table.entries
+        """Save the classifier and, beside it, the recipe for `segmotif run`, in the background."""
+        bench, session, entries = self._bench, self._bench.session, self._bench.table.entries
+        source, outputs = bench.data.source, bench.train.outputs or (SEGMENTATION,)
+        file = None if source is None else file_of(bench.data.image.layer, source.to_source())
 
-        def saved(written: Path) -> None:
-            self._panel.show_text(f"Saved as {written.name}.")
-            bench.say(f"Saved the classifier: {written}", "info")
+        def job(cancel: CancelToken) -> Job[Path]:
+            model = yield from session.save(path, entries)
+            return recipe_of(session, model, file, outputs).save(recipe_path(Path(model.path)))
+
+        def saved(recipe: Path) -> None:
+            model = session.model_of(session.version)
+            assert model is not None  # it was just saved
+            bench.outputs.name_model(session.version, model)
+            self._panel.show_text(
+                f"Saved as {Path(model.path).name}. On the command line, `segmotif run {recipe.name} FILES` "
+                "does the same to other files."
+            )
+            bench.say(f"Saved the classifier: {model.path}", "info")
 
         bench.start(
-            lambda cancel: bench.session.save(path, entries),
+            job,
             "Save",
             on_result=saved,
             on_error=bench.say_error,
@@ -57,8 +73,8 @@ class Keeping:
         """Load a classifier, in the background: the form then shows its features, forest and classes."""
         bench = self._bench
 
-        def loaded(classifier: PixelClassifier) -> None:
-            bench.session.adopt(classifier)
+        def loaded(found: tuple[PixelClassifier, ModelReference]) -> None:
+            classifier = bench.session.adopt(*found)
             self._take_over(classifier)
             self._panel.show_text(f"Loaded {path.name}: {in_words(classifier)}.")
             bench.say("Loaded. Predict all segments the image; the next stroke trains anew.", "info")
@@ -90,6 +106,11 @@ class Keeping:
             clipboard.setText(script)
         bench.say("Copied a Python script that trains, checks, predicts and saves.", "info")
         return script
+
+
+def recipe_path(model: Path) -> Path:
+    """Where the recipe of a saved model goes: "cells.recipe.json" beside "cells.segmotif"."""
+    return model.with_suffix(".recipe.json")
 
 
 def arguments_of(features: PixelFeatures) -> dict[str, Any]:

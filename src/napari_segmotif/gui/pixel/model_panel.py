@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
 
 from .section import enable, row, words
 
-_FILTER = "segmotif model (*.segmotif)"
+_SUFFIX = ".segmotif"
+_FILTER = f"segmotif model (*{_SUFFIX})"
 
 
 class ModelPanel(QWidget):
@@ -61,7 +62,10 @@ class ModelPanel(QWidget):
     def set_available(self, reason: str) -> None:
         """Enable what needs a trained classifier, or disable it and say why."""
         enable(
-            self._save, reason, "Keep the classifier in a file: features, forest, class names and colours."
+            self._save,
+            reason,
+            "Keep the classifier in a file: features, forest, class names and colours. A recipe, with which "
+            "`segmotif run` does the same to other files, is written beside it.",
         )
         enable(self._apply, reason, "Predict other image layers with this classifier.")
         enable(self._copy, reason, "Copy a script that does the same: train, predict, write the result.")
@@ -74,7 +78,7 @@ class ModelPanel(QWidget):
     def _ask_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save the classifier", "classifier.segmotif", _FILTER)
         if path:
-            self.save_wanted.emit(Path(path))
+            self.save_wanted.emit(Path(path if path.endswith(_SUFFIX) else path + _SUFFIX))
 
     def _ask_load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load a classifier", "", _FILTER)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
@@ -17,20 +16,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ...batch.recipe import ObjectParameters
 from .class_table import swatch_icon
 from .classes import ClassEntry
 from .section import enable, row, words
-
-
-@dataclass(frozen=True)
-class ObjectOptions:
-    """How objects are made of the probability of the class `label`; `minimum_size` in pixels."""
-
-    label: int
-    threshold: float
-    minimum_size: int
-    fill_holes: bool
-    split_touching: bool
 
 
 class ObjectsPanel(QWidget):
@@ -39,7 +28,7 @@ class ObjectsPanel(QWidget):
     Signals
     -------
     wanted
-        The user asked for objects; carries ObjectOptions.
+        The user asked for objects; carries ObjectParameters, or None where no class is chosen.
     """
 
     wanted = Signal(object)
@@ -81,26 +70,29 @@ class ObjectsPanel(QWidget):
         layout.addLayout(row(self._fill, self._split))
         layout.addLayout(row(self._make))
         layout.addWidget(self._text)
-        self._make.clicked.connect(lambda _checked=False: self.wanted.emit(self.options))
+        self._make.clicked.connect(lambda _checked=False: self.wanted.emit(self.parameters))
 
     @property
-    def options(self) -> ObjectOptions:
-        """What is set."""
-        return ObjectOptions(
-            int(self._class.currentData() or 0),
-            float(self._threshold.value()),
-            int(self._minimum.value()),
-            self._fill.isChecked(),
-            self._split.isChecked(),
+    def parameters(self) -> ObjectParameters | None:
+        """What is set, or None where no class is chosen."""
+        label = self._class.currentData()
+        if label is None:
+            return None
+        return ObjectParameters(
+            class_id=int(label),
+            threshold=round(self._threshold.value(), self._threshold.decimals()),
+            minimum_size=self._minimum.value(),
+            fill_holes=self._fill.isChecked(),
+            split_touching=self._split.isChecked(),
         )
 
-    def set_options(self, options: ObjectOptions) -> None:
-        """Show these options."""
-        self._class.setCurrentIndex(self._class.findData(options.label))
-        self._threshold.setValue(options.threshold)
-        self._minimum.setValue(options.minimum_size)
-        self._fill.setChecked(options.fill_holes)
-        self._split.setChecked(options.split_touching)
+    def set_parameters(self, parameters: ObjectParameters) -> None:
+        """Show these parameters."""
+        self._class.setCurrentIndex(self._class.findData(parameters.class_id))
+        self._threshold.setValue(parameters.threshold)
+        self._minimum.setValue(parameters.minimum_size)
+        self._fill.setChecked(parameters.fill_holes)
+        self._split.setChecked(parameters.split_touching)
 
     def set_classes(self, entries: Sequence[ClassEntry]) -> None:
         """Offer these classes, keeping the chosen one."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Labels, Layer
 from napari.utils.colormaps import Colormap
 
+from ...batch.recipe import METADATA_KEY, Description, ModelReference
 from ...pixel.prediction import Output, Prediction
 from ..layers import LayerSnapshot
 from ..results import label_colormap, result_layer, show_probabilities, show_result
@@ -65,6 +67,7 @@ class OutputLayers:
         self._class_layers: dict[
             tuple[str, int], str
         ] = {}  # (source, label) -> name of its probability layer
+        self._made_by: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()  # version of the classifier
 
     def show(
         self,
@@ -74,7 +77,7 @@ class OutputLayers:
         version: int,
         entries: Sequence[ClassEntry],
         classes: Sequence[int],
-        recipe: Mapping[str, Any],
+        recipe: Description,
         whole: bool,
     ) -> list[Layer]:
         """Show a prediction of the classifier `version`, of the whole image or of `prediction.region`.
@@ -100,7 +103,7 @@ class OutputLayers:
                     prediction.labels,
                     source,
                     name=segmentation_name(source),
-                    recipe={**recipe, "output": SEGMENTATION},
+                    recipe=recipe.giving(SEGMENTATION).as_json(),
                     region=region,
                     colors=self._new_colors(source, entries),
                     opacity=0.45,
@@ -114,7 +117,7 @@ class OutputLayers:
                     prediction.uncertainty,
                     source,
                     name=uncertainty_name(source),
-                    recipe={**recipe, "output": UNCERTAINTY},
+                    recipe=recipe.giving(UNCERTAINTY).as_json(),
                     region=region,
                     colormap=_HESITATION,
                     contrast_limits=(0.0, 1.0),
@@ -125,6 +128,7 @@ class OutputLayers:
             layers += self._show_probabilities(
                 prediction.probabilities, source, entries, classes, recipe, region
             )
+        self._made_by.update(dict.fromkeys(layers, version))
         return layers
 
     def _show_probabilities(
@@ -133,7 +137,7 @@ class OutputLayers:
         source: LayerSnapshot,
         entries: Sequence[ClassEntry],
         classes: Sequence[int],
-        recipe: Mapping[str, Any],
+        recipe: Description,
         region: Region | None,
     ) -> list[Layer]:
         names, colors = names_of(entries), colors_of(entries)
@@ -149,25 +153,34 @@ class OutputLayers:
             probabilities,
             source,
             name=prefix,
-            recipe={**recipe, "output": PROBABILITIES},
+            recipe=recipe.giving(PROBABILITIES).as_json(),
             class_names=[names[label] for label in classes],
             class_colors=[colors[label] for label in classes],
             region=region,
         )
 
     def show_objects(
-        self, objects: Any, source: LayerSnapshot, class_name: str, recipe: Mapping[str, Any]
+        self, objects: Any, source: LayerSnapshot, class_name: str, recipe: Description, version: int
     ) -> Layer:
         """Show instance labels, in napari's cyclic colours."""
         name = objects_name(source, class_name)
         new = result_layer(self._viewer, "labels", source, name) is None
-        layer = show_result(self._viewer, "labels", objects, source, name=name, recipe=recipe, opacity=0.7)
+        layer = show_result(
+            self._viewer, "labels", objects, source, name=name, recipe=recipe.as_json(), opacity=0.7
+        )
+        self._made_by[layer] = version
         segmentation = result_layer(self._viewer, "labels", source, segmentation_name(source))
         if new and segmentation is not None:
             # Objects under the segmentation would have mixed colours.
             layers = self._viewer.layers
             layers.move(layers.index(layer), layers.index(segmentation) + 1)
         return layer
+
+    def name_model(self, version: int, model: ModelReference) -> None:
+        """Complete the recipes of what the classifier `version` made, now that it is in a file."""
+        for layer, made_by in self._made_by.items():
+            if made_by == version:
+                layer.metadata[METADATA_KEY] = layer.metadata[METADATA_KEY] | {"model": model.model_dump()}
 
     def covers(self, source: LayerSnapshot, version: int, region: Region, outputs: Sequence[str]) -> bool:
         """Whether a region is already shown, by this version of the classifier, in all of these outputs."""
@@ -199,6 +212,7 @@ class OutputLayers:
         """Forget what was written where; the layers stay with the viewer."""
         self._written.clear()
         self._class_layers.clear()
+        self._made_by.clear()
 
     # ---- helpers
 

@@ -1,99 +1,101 @@
-"""The recipe that every result carries, and the same work as a Python script. No Qt in here."""
+"""The recipe that every result carries. No Qt in here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...batch.recipe import (
+    BatchOutput,
+    Description,
+    ModelReference,
+    ObjectParameters,
+    PixelParameters,
+    Recipe,
+)
 from ...pixel.classifier import PixelClassifier
+from .session import Session
 
 
 @dataclass(frozen=True)
 class FileOfLayer:
-    """Where the data of a layer come from: `path` is None for a layer that was never in a file."""
+    """Where the data of a layer come from.
+
+    Attributes
+    ----------
+    name
+        The layer's name.
+    path
+        Its file, or None for a layer that was never in one.
+    axes, spacing
+        What the axes of the data mean, and the size of a pixel.
+    axes_chosen
+        Whether the user chose other axes than those that the layer says it has.
+    """
 
     name: str
     path: str | None
     axes: str
     spacing: tuple[float, ...] | None
+    axes_chosen: bool = False
 
 
-def recipe_of(classifier: PixelClassifier, image: FileOfLayer, **details: Any) -> dict[str, Any]:
-    """Return what made a result, in plain types: tool, parameters, classes and input."""
-    return {
-        "tool": "pixel",
-        "features": classifier.features.model_dump(mode="json", exclude_none=True),
-        "forest": classifier.parameters.model_dump(mode="json"),
-        "classes": {
-            int(label): classifier.class_names_.get(int(label), str(label)) for label in classifier.classes_
-        },
-        "image": {
-            "name": image.name,
-            "path": image.path,
-            "axes": image.axes,
-            "spacing": list(image.spacing) if image.spacing is not None else None,
-        },
-        **details,
-    }
-
-
-def as_python(
-    images: Sequence[FileOfLayer],
-    annotations: Sequence[FileOfLayer],
-    parameters: Mapping[str, Any],
-    names: Mapping[int, str],
-    colors: Mapping[int, str],
-) -> str:
-    """Write a script that trains on these files, validates, predicts the first one and writes the labels.
+def describe(
+    session: Session,
+    version: int,
+    image: FileOfLayer,
+    outputs: Sequence[BatchOutput],
+    objects: ObjectParameters | None = None,
+    **details: Any,
+) -> Description:
+    """Say what makes a result; it is a whole Recipe where the classifier is in a file.
 
     Parameters
     ----------
-    images, annotations
-        Pairs; a layer that is in no file becomes a placeholder, said in a comment.
-    parameters
-        Keyword arguments of PixelClassifier; `features` holds those of PixelFeatures.
-    names, colors
-        By label.
+    session
+        Knows the classifier.
+    version
+        Which one made the result: a first, quick look comes before its classifier is there.
+    image
+        What it is made from.
+    outputs, objects
+        What is made of it.
+    **details
+        What else is worth knowing.
     """
-    arguments = ",\n".join(f"    {key}={value!r}" for key, value in parameters["features"].items())
-    features = f"PixelFeatures(\n{arguments},\n)" if arguments else "PixelFeatures()"
-    others = "".join(f", {key}={value!r}" for key, value in parameters.items() if key != "features")
-    lines = [
-        "from napari_segmotif import PixelClassifier, PixelFeatures",
-        "from napari_segmotif.common.image_io import open_image, write_image",
-        "",
-    ]
-    lines += _paths("image", images) + _paths("annotation", annotations)
-    first = images[0]
-    lines += [
-        "",
-        f"features = {features}",
-        f"classifier = PixelClassifier(features{others})",
-        "images = [open_image(path) for path in image_paths]",
-        "annotations = [open_image(path).array[:] for path in annotation_paths]",
-        "classifier.fit(",
-        "    [image.array for image in images],",
-        "    annotations,",
-        f"    axes={first.axes!r},",
-        f"    spacing={first.spacing!r},",
-        f"    class_names={dict(names)!r},",
-        f"    class_colors={dict(colors)!r},",
-        ")",
-        "print(classifier.validate().summary())",
-        f"labels = classifier.predict(images[0].array, axes={first.axes!r}, spacing={first.spacing!r})",
-        f"write_image('segmentation.tif', labels, axes={first.axes.replace('C', '')!r}, "
-        f"spacing={first.spacing!r}, labels=True)",
-        "classifier.save('classifier.segmotif')",
-    ]
-    return "\n".join(lines) + "\n"
+    if version == session.version and session.fitted:
+        details |= _of_classifier(session.require())
+    spacing = None if image.spacing is None else list(image.spacing)
+    made = Description(
+        parameters=PixelParameters(
+            outputs=tuple(outputs), objects=objects, axes=image.axes if image.axes_chosen else None
+        ),
+        inputs=(image.path,) if image.path else (),
+        details={"image": {"name": image.name, "axes": image.axes, "spacing": spacing}, **details},
+    )
+    model = session.model_of(version)
+    return made if model is None else made.with_model(model)
 
 
-def _paths(kind: str, files: Sequence[FileOfLayer]) -> list[str]:
-    lines = [f"{kind}_paths = ["]
-    for file in files:
-        note = (
-            "" if file.path else f"  # layer {file.name!r} is in no file yet: save it, and put its path here"
-        )
-        lines.append(f"    {file.path or f'{kind}.tif'!r},{note}")
-    return [*lines, "]"]
+def recipe_of(
+    session: Session, model: ModelReference, image: FileOfLayer | None, outputs: Sequence[BatchOutput]
+) -> Recipe:
+    """Return what `segmotif run` needs to do the same to files.
+
+    That is these outputs, and the objects where some were made with the classifier as it is now.
+    """
+    objects = session.objects
+    wanted = outputs if objects is None else (*outputs, "objects")
+    if image is None:
+        return Recipe(parameters=PixelParameters(outputs=tuple(wanted), objects=objects), model=model)
+    return describe(session, session.version, image, wanted, objects).with_model(model)
+
+
+def _of_classifier(classifier: PixelClassifier) -> dict[str, Any]:
+    names = classifier.class_names_
+    return {
+        "features": classifier.features.model_dump(mode="json", exclude_none=True),
+        "forest": classifier.parameters.model_dump(mode="json"),
+        "classes": {str(label): names[int(label)] for label in classifier.classes_},
+    }

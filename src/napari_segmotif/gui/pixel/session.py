@@ -1,74 +1,31 @@
-"""What the user wants, frozen, and the jobs it turns into. No Qt, no napari: a job never sees a layer.
+"""The jobs that what the user wants turns into. No Qt, no napari: a job never sees a layer.
 
-The session also keeps the classifier from one job to the next. Jobs run one at a time (the runner sees to
-it), so nothing here is locked.
+The session keeps the classifier from one job to the next. Jobs run one at a time (the runner sees to it), so
+nothing here is locked.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...batch.recipe import ModelReference, ObjectParameters
 from ...common.axes import ImageSource
 from ...common.progress import CancelToken, Job, Progress
 from ...errors import AnnotationError, InputError, NotFittedError
 from ...pixel.classifier import PixelClassifier
 from ...pixel.feature_cache import FeatureCache
-from ...pixel.features import PixelFeatures
 from ...pixel.parameters import ForestParameters
 from ...pixel.prediction import Output, Prediction
-from ...pixel.strokes import count_strokes
-from .classes import ClassEntry, Counts, check_counts, colors_of, names_of
+from .classes import ClassEntry, colors_of, names_of
+from .intent import Counted, Intent, cannot_train, count
 from .live_region import Region, live_blocks
 
 _ADOPTED = ("a classifier that was loaded or selected: it is kept until something is painted",)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An image and what is painted on it: `annotation` has the axes of the image without channels.
-
-    Where it is the very array that painting goes on in, `painted_on` says so: a job copies it first.
-    """
-
-    image: ImageSource
-    annotation: NDArray[Any]
-    channel_names: tuple[str, ...] = ()
-    painted_on: bool = False
-
-    def frozen(self) -> Pair:
-        """Return the pair with an annotation of its own."""
-        return (
-            replace(self, annotation=np.array(self.annotation), painted_on=False) if self.painted_on else self
-        )
-
-
-@dataclass(frozen=True)
-class Intent:
-    """Everything that decides what a classifier will be. The first pair is the one in view."""
-
-    pairs: tuple[Pair, ...]
-    features: PixelFeatures | None
-    entries: tuple[ClassEntry, ...]
-    forest: ForestParameters = ForestParameters()
-
-    def frozen(self) -> Intent:
-        """Return the intent with copies of annotations that painting goes on in."""
-        return replace(self, pairs=tuple(p.frozen() for p in self.pairs))
-
-
-@dataclass(frozen=True)
-class Counted:
-    """Pixels and strokes of each class on the annotation in view, and the labels on all of them."""
-
-    in_view: Counts
-    labels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -95,6 +52,9 @@ class Session:
     def __init__(self) -> None:
         self.classifier: PixelClassifier | None = None
         self.version = 0
+        self._objects: tuple[int, ObjectParameters] | None = None  # made last, by which version
+        self._n_versions = 0
+        self._file: tuple[int, ModelReference] | None = None
         self._cache = FeatureCache()
         self._draft: PixelClassifier | None = None  # what training works on; it may be cancelled half-way
         self._setup: tuple[Any, ...] | None = None
@@ -145,7 +105,7 @@ class Session:
             return Followed(False)
         blocks = live_blocks(region)
         partly = sum(_size(block) for block in blocks) < _size(region)
-        state = self._state(intent)
+        state = intent.state()
         if self._trained_on is _ADOPTED:
             self._trained_on = state
         if self.fitted and (state == self._trained_on or not counted.labels):
@@ -165,8 +125,7 @@ class Session:
         self, intent: Intent, counted: Counted, region: Region, outputs: Sequence[Output], cancel: CancelToken
     ) -> Job[None]:
         classifier = self._prepare(intent)
-        self.version += 1
-        version, classes = self.version, counted.labels
+        version, classes = self._next_version(), counted.labels
         job = classifier.live_iter(
             **_training(intent), image_index=0, region=region, outputs=tuple(outputs), cancel=cancel
         )
@@ -180,7 +139,7 @@ class Session:
             full = end.value
         finally:
             job.close()
-        self.classifier = classifier
+        self.classifier, self.version = classifier, version
         yield Progress(1, 1, "trained", partial=Shown(full, version, classes))
 
     def _predict_blocks(
@@ -211,8 +170,8 @@ class Session:
         classifier = self._prepare(intent)
         yield from classifier.fit_iter(**_training(intent), cancel=cancel)
         self.classifier = classifier
-        self._trained_on = self._state(intent)
-        self.version += 1
+        self._trained_on = intent.state()
+        self.version = self._next_version()
         return classifier
 
     def update(self, intent: Intent, cancel: CancelToken) -> Job[None]:
@@ -221,7 +180,7 @@ class Session:
         An image on which nothing is painted is predicted with the classifier there is.
         """
         intent = intent.frozen()
-        state = self._state(intent)
+        state = intent.state()
         if self._trained_on is _ADOPTED:
             self._trained_on = state
         nothing_painted = not count(intent).labels
@@ -244,19 +203,38 @@ class Session:
         )  # type: ignore[arg-type]
         return (yield from job)
 
-    def save(self, path: Path, entries: Sequence[ClassEntry]) -> Job[Path]:
+    def save(self, path: Path, entries: Sequence[ClassEntry]) -> Job[ModelReference]:
         """Write the classifier with the names and colours in the table."""
         self.rename(entries)
         yield Progress(0, 0, f"writing {path.name}")
-        return self.require().save(path)
+        model = ModelReference.of(self.require().save(path))
+        self._file = self.version, model
+        return model
 
-    def adopt(self, classifier: PixelClassifier) -> PixelClassifier:
-        """Take over a trained classifier. It is not trained again until something is painted or changed."""
+    def model_of(self, version: int) -> ModelReference | None:
+        """The file that holds the classifier `version`, or None where there is none."""
+        return self._file[1] if self._file is not None and self._file[0] == version else None
+
+    def remember_objects(self, parameters: ObjectParameters) -> None:
+        """Keep how objects were made with this classifier: a recipe makes them again."""
+        self._objects = self.version, parameters
+
+    @property
+    def objects(self) -> ObjectParameters | None:
+        """How objects were made last with the classifier as it is now, or None where none were."""
+        return self._objects[1] if self._objects is not None and self._objects[0] == self.version else None
+
+    def adopt(self, classifier: PixelClassifier, model: ModelReference | None = None) -> PixelClassifier:
+        """Take over a trained classifier, from the file `model` where it is in one.
+
+        It is not trained again until something is painted or changed.
+        """
         classifier.cache = self._cache
         self.classifier = classifier
         self._draft = None
         self._trained_on = _ADOPTED
-        self.version += 1
+        self.version = self._next_version()
+        self._file = None if model is None else (self.version, model)
         return classifier
 
     def rename(self, entries: Sequence[ClassEntry]) -> None:
@@ -270,6 +248,11 @@ class Session:
 
     # ---- helpers
 
+    def _next_version(self) -> int:
+        """A number that no training had before, cancelled ones included."""
+        self._n_versions += 1
+        return self._n_versions
+
     def _prepare(self, intent: Intent) -> PixelClassifier:
         """The classifier to train: the same while its parameters stay; else a new one with the old cache."""
         setup = (intent.features, intent.forest)
@@ -281,20 +264,6 @@ class Session:
             self._draft.cache = self._cache
             self._setup = setup
         return self._draft
-
-    @staticmethod
-    def _state(intent: Intent) -> tuple[Any, ...]:
-        """What the training depends on; equal states need no new training."""
-        pairs = tuple(
-            (
-                id(p.image.array),
-                p.image.axes,
-                p.image.spacing,
-                zlib.crc32(np.ascontiguousarray(p.annotation).data),
-            )
-            for p in intent.pairs
-        )
-        return (pairs, intent.features, intent.forest)
 
 
 def constructor_arguments(forest: ForestParameters) -> dict[str, Any]:
@@ -319,38 +288,7 @@ def _size(region: Region) -> int:
     return int(np.prod([s.stop - s.start for s in region]))
 
 
-def read(path: Path) -> Job[PixelClassifier]:
+def read(path: Path) -> Job[tuple[PixelClassifier, ModelReference]]:
     """Read a classifier from a file."""
     yield Progress(0, 0, f"reading {path.name}")
-    return PixelClassifier.load(path)
-
-
-def count(intent: Intent) -> Counted:
-    """Count what is painted.
-
-    Raises
-    ------
-    AnnotationError
-        Where an annotation holds objects instead of classes, or negative labels.
-    """
-    in_view: Counts = {}
-    labels: set[int] = set()
-    for index, pair in enumerate(intent.pairs):
-        axes = pair.image.output_axes
-        counts = count_strokes(pair.annotation, axes.index("T") if "T" in axes else None)
-        check_counts(counts)
-        labels.update(counts)
-        if index == 0:
-            in_view = counts
-    return Counted(in_view, tuple(sorted(labels)))
-
-
-def cannot_train(counted: Counted, entries: Sequence[ClassEntry]) -> str:
-    """Say what is still to be painted, or "" where there is enough to train on."""
-    if not counted.labels:
-        return "paint a few strokes of each class."
-    if len(counted.labels) == 1:
-        label = counted.labels[0]
-        name = names_of(entries).get(label, f"Class {label}")
-        return f"only “{name}” is painted so far: paint strokes of a second class."
-    return ""
+    return PixelClassifier.load(path), ModelReference.of(path)

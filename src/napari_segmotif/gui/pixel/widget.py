@@ -374,4 +374,5 @@ class PixelClassifierWidget(QWidget):
         self.listener.close_down()
         self.form.data.close_down()
         self.outputs.forget()
+        self.bench.copies.clear()
         self._annotation = self._pair = None

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from napari.layers import Layer
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_warning
 
-from ...common.axes import ImageSource
+from ...common.axes import COLOR_NAMES, ImageSource
 from ...common.progress import CancelToken, Job
 from ...errors import AnnotationError, InputError
-from ..layers import LayerSnapshot, snapshot_image, snapshot_labels
+from ..layers import LayerSnapshot, guess_axes, snapshot_image, snapshot_labels
 from ..runner import JobRunner
 from .class_table import ClassTable
+from .copies import Copies
 from .data_panel import DataPanel, PairOfLayers
 from .feature_grid import FeatureGrid
+from .intent import Intent, Pair
 from .outputs import OutputLayers
-from .recipe import FileOfLayer, recipe_of
-from .session import Intent, Pair, Session
+from .recipe import FileOfLayer
+from .session import Session
 from .train_panel import TrainPanel
 
-_COLORS_OF_LIGHT = ("red", "green", "blue", "alpha")
 #: Larger annotations are copied in the worker thread: copying them here would be felt.
 _COPIED_HERE_BYTES = 32 * 2**20
 
@@ -46,6 +47,7 @@ class Workbench:
     train: TrainPanel
     say: Callable[[str, str], None]
     asked_for: bool = False
+    copies: Copies = field(default_factory=Copies)
 
     def source(self) -> LayerSnapshot:
         """Return the chosen image as it is now.
@@ -77,19 +79,25 @@ class Workbench:
         if self.data.current_pair is None:
             raise AnnotationError("choose an annotation layer, or press New annotation (got none)")
         return Intent(
-            tuple(_pair(p) for p in layers),
+            tuple(self._pair(p, in_view=p is layers[0]) for p in layers),
             self.grid.features,
             self.table.entries,
             self.train.forest,
         )
 
+    def _pair(self, layers: PairOfLayers, *, in_view: bool) -> Pair:
+        image = snapshot_image(layers.image, layers.axes)
+        data = layers.annotation.data
+        names = COLOR_NAMES[: image.shape[-1]] if image.rgb else ()
+        if isinstance(data, np.ndarray) and data.nbytes > _COPIED_HERE_BYTES:
+            return Pair(image.to_source(), data.reshape(image.output_shape), names, painted_on=True)
+        if in_view:
+            return Pair(image.to_source(), snapshot_labels(layers.annotation, image).array, names)
+        return Pair(image.to_source(), self.copies.of(layers.annotation, image), names)
+
     def layers(self) -> Sequence[Layer]:
         """Return the layers that a job on the training set depends on."""
         return [layer for pair in self.data.pairs for layer in (pair.image, pair.annotation)]
-
-    def recipe(self, image: Layer | None, source: LayerSnapshot, **details: Any) -> dict[str, Any]:
-        """Return what made a result of the present classifier."""
-        return recipe_of(self.session.require(), file_of(image, source.to_source()), **details)
 
     def start(self, factory: Callable[[CancelToken], Job[Any]], name: str, **options: Any) -> bool:
         """Start a job. One that merely follows the user gives way; another one has to be cancelled first."""
@@ -115,17 +123,9 @@ class Workbench:
 FOLLOWING = "Live"
 
 
-def _pair(layers: PairOfLayers) -> Pair:
-    image = snapshot_image(layers.image, layers.axes)
-    data = layers.annotation.data
-    names = _COLORS_OF_LIGHT[: image.shape[-1]] if image.rgb else ()
-    if isinstance(data, np.ndarray) and data.nbytes > _COPIED_HERE_BYTES:
-        return Pair(image.to_source(), data.reshape(image.output_shape), names, painted_on=True)
-    return Pair(image.to_source(), snapshot_labels(layers.annotation, image).array, names)
-
-
 def file_of(layer: Layer | None, image: ImageSource) -> FileOfLayer:
     """Say where a layer's data come from; `image` says what their axes are."""
     path = getattr(getattr(layer, "source", None), "path", None)
     name = layer.name if layer is not None else "image"
-    return FileOfLayer(name, str(path) if path else None, image.axes, image.spacing)
+    chosen = isinstance(layer, Image) and guess_axes(layer) != image.axes
+    return FileOfLayer(name, str(path) if path else None, image.axes, image.spacing, chosen)

@@ -248,3 +248,11 @@ def test_the_data_sets_beside_the_repository_are_read(data_root: Path) -> None:
     path = sorted((data_root / "dsb2018" / "images").glob("*.tif"))[0]
     with open_image(path) as image:
         np.testing.assert_array_equal(np.asarray(image.array[...]), tifffile.imread(path))
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zstd", "zlib"])
+def test_compressed_files_of_other_programs_are_read(tmp_path: Path, compression: str) -> None:
+    image = np.random.default_rng(0).integers(0, 4000, (3, 50, 70)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "image.tif", image, compression=compression, photometric="minisblack")
+    with open_image(tmp_path / "image.tif") as opened:
+        np.testing.assert_array_equal(np.asarray(opened.array), image)

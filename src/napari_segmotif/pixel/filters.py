@@ -76,7 +76,7 @@ class FilterBank:
         -------
         ndarray (n_packets, n_features, 64), float32
         """
-        result = np.empty((layout.n_packets, len(self.names), 64), dtype=np.float32)
+        result = layout.new_features(len(self.names))
         kept = {name: column for column, name in enumerate(self.names)}
         everything = self.features.model_copy(update={"selected": None})
         all_names = everything.names(self.n_channels, self.channel_names, len(self.spatial_axes))

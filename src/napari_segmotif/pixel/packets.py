@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .vector_intrinsics import LANES, copy_4, copy_8
 
 Shape3 = tuple[int, int, int]
+_CACHE_LINE = 64  # bytes
 PACKET_2D: Shape3 = (1, 8, 8)
 PACKET_3D: Shape3 = (4, 4, 4)
 
@@ -52,6 +53,13 @@ class PacketLayout:
     def n_packets(self) -> int:
         """Number of packets of the tile."""
         return int(np.prod(self.counts))
+
+    def new_features(self, n_features: int) -> NDArray[np.float32]:
+        """An array (n_packets, n_features, 64) whose rows each fill whole cache lines."""
+        size = self.n_packets * n_features * LANES
+        room = np.empty(size + _CACHE_LINE // 4, dtype=np.float32)
+        skipped = (-room.ctypes.data % _CACHE_LINE) // 4
+        return room[skipped : skipped + size].reshape(self.n_packets, n_features, LANES)
 
     def locate(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Packet and lane of pixels given as (n, 3) positions z, y, x within the tile."""

@@ -143,12 +143,6 @@ def test_an_annotation_that_is_painted_on_is_copied_before_it_is_looked_at() -> 
     assert frozen.annotation.any()
     assert not frozen.painted_on
     assert frozen.frozen() is frozen
-    for large in (np.zeros((3, 1024, 700), np.uint8), np.zeros((700, 1024, 3), np.int32).T):
-        large[[0, 1, 2, 2], [0, 5, 1000, 1023], [0, 699, 3, 699]] = 7, 1, 2, 3
-        pair = Pair(ImageSource.of(large, "ZYX"), large, painted_on=True).frozen()
-        np.testing.assert_array_equal(pair.annotation, large)
-        assert pair.annotation.dtype == large.dtype
-        assert not np.shares_memory(pair.annotation, large)
 
 
 def test_objects_are_those_of_the_command_line_whatever_the_pixel_size() -> None:

@@ -17,8 +17,6 @@ from ...pixel.parameters import ForestParameters
 from ...pixel.strokes import count_strokes
 from .classes import ClassEntry, Counts, check_counts, names_of
 
-_CHUNK = 1 << 20  # pixels
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -34,9 +32,9 @@ class Pair:
 
     def frozen(self) -> Pair:
         """Return the pair with an annotation of its own."""
-        return (
-            replace(self, annotation=_copied(self.annotation), painted_on=False) if self.painted_on else self
-        )
+        if not self.painted_on:
+            return self
+        return replace(self, annotation=copied(self.annotation), painted_on=False)
 
 
 @dataclass(frozen=True)
@@ -72,19 +70,6 @@ class Counted:
 
     in_view: Counts
     labels: tuple[int, ...]
-
-
-def _copied(painted: NDArray[Any]) -> NDArray[Any]:
-    """A copy that takes no memory, and no time to get it, for parts where nothing is painted."""
-    if not painted.flags.c_contiguous:
-        return np.array(painted)
-    copy = np.zeros(painted.shape, painted.dtype)
-    source, target = painted.reshape(-1), copy.reshape(-1)
-    for begin in range(0, source.size, _CHUNK):
-        part = source[begin : begin + _CHUNK]
-        if part.any():
-            target[begin : begin + _CHUNK] = part
-    return copy
 
 
 class _Same:

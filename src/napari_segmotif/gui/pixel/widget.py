@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.layers import Labels
 from qtpy.QtWidgets import QApplication, QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
@@ -36,6 +37,7 @@ from .object_jobs import ObjectJobs, Objects
 from .outputs import OutputLayers, color
 from .section import enable
 from .session import Session
+from .sparse import places_of
 from .warm_up import is_warm, warm_up
 from .workbench import Workbench
 
@@ -234,7 +236,7 @@ class PixelClassifierWidget(QWidget):
         layer = self._annotation
         if layer is None:
             return
-        where = (layer.data == label).nonzero()
+        where = places_of(np.asarray(layer.data), label)
         if len(where[0]):
             # data_setitem, so that undo brings the strokes back
             layer.data_setitem(where, 0)

@@ -16,34 +16,34 @@ from napari_segmotif.errors import (
 )
 
 
-def refuses(error, match):
+def raises_saying(error, match):
     return pytest.raises(error, match=rf"{match}.*\(got")
 
 
 def test_no_annotation(classifier: PixelClassifier) -> None:
-    with refuses(AnnotationError, "nothing is annotated"):
+    with raises_saying(AnnotationError, "nothing is annotated"):
         classifier.fit(two_halves(), np.zeros((96, 120), np.uint8))
 
 
 def test_one_class(classifier: PixelClassifier) -> None:
-    with refuses(AnnotationError, "at least two classes"):
+    with raises_saying(AnnotationError, "at least two classes"):
         classifier.fit(two_halves(), painted(left=4, right=4))
 
 
 @pytest.mark.parametrize("shape", [(95, 120), (120, 96), (96, 120, 2), (96,)])
 def test_an_annotation_of_another_shape(classifier: PixelClassifier, shape) -> None:
-    with refuses(AnnotationError, "shape of its image"):
+    with raises_saying(AnnotationError, "shape of its image"):
         classifier.fit(two_halves(), np.ones(shape, np.uint8))
 
 
 @pytest.mark.parametrize("dtype", [float, np.float32, bool])
 def test_an_annotation_of_another_type(classifier: PixelClassifier, dtype) -> None:
-    with refuses(AnnotationError, "whole-number class labels"):
+    with raises_saying(AnnotationError, "whole-number class labels"):
         classifier.fit(two_halves(), painted().astype(dtype))
 
 
 def test_negative_labels(classifier: PixelClassifier) -> None:
-    with refuses(AnnotationError, "positive"):
+    with raises_saying(AnnotationError, "positive"):
         classifier.fit(two_halves(), painted().astype(np.int16) - 2 * (painted() == 1))
 
 
@@ -52,9 +52,9 @@ def test_values_that_are_not_finite(classifier: PixelClassifier, trained: PixelC
     image = two_halves().astype(np.float32)
     image[40, 60] = bad
     before = trained.predict(two_halves())
-    with refuses(InputError, "not finite"):
+    with raises_saying(InputError, "not finite"):
         trained.fit(image, painted())
-    with refuses(InputError, "not finite"):
+    with raises_saying(InputError, "not finite"):
         trained.predict(image)
     np.testing.assert_array_equal(trained.predict(two_halves()), before)
 
@@ -80,30 +80,30 @@ def test_bool_images_are_images(classifier: PixelClassifier) -> None:
 
 
 def test_an_empty_image(classifier: PixelClassifier) -> None:
-    with refuses(InputError, "empty"):
+    with raises_saying(InputError, "empty"):
         classifier.fit(np.zeros((0, 10)), np.zeros((0, 10), np.uint8))
 
 
 def test_a_four_dimensional_image_without_axes(classifier: PixelClassifier) -> None:
-    with refuses(AxesError, "pass axes"):
+    with raises_saying(AxesError, "pass axes"):
         classifier.fit(np.zeros((2, 5, 30, 30)), np.zeros((7, 30, 30), np.uint8))
 
 
 def test_images_and_annotations_of_different_number(classifier: PixelClassifier) -> None:
-    with refuses(InputError, "one annotation"):
+    with raises_saying(InputError, "one annotation"):
         classifier.fit([two_halves(), two_halves()], [painted()])
-    with refuses(InputError, "one annotation"):
+    with raises_saying(InputError, "one annotation"):
         classifier.fit([two_halves()], painted())
 
 
 def test_training_images_with_other_channels(classifier: PixelClassifier) -> None:
     rgb = np.repeat(two_halves()[..., None], 3, axis=-1)
-    with refuses(ModelMismatchError, "channel"):
+    with raises_saying(ModelMismatchError, "channel"):
         classifier.fit([two_halves(), rgb], [painted(), painted()])
 
 
 def test_predicting_other_channels(trained: PixelClassifier) -> None:
-    with refuses(ModelMismatchError, "channel"):
+    with raises_saying(ModelMismatchError, "channel"):
         trained.predict(np.repeat(two_halves()[..., None], 3, axis=-1))
 
 
@@ -111,7 +111,7 @@ def test_rgb_against_rgba(classifier: PixelClassifier) -> None:
     rgb = np.repeat(two_halves()[..., None], 3, axis=-1)
     rgba = np.repeat(two_halves()[..., None], 4, axis=-1)
     classifier.fit(rgb, painted())
-    with refuses(ModelMismatchError, r"3 channel\(s\)"):
+    with raises_saying(ModelMismatchError, r"3 channel\(s\)"):
         classifier.predict(rgba)
 
 
@@ -119,7 +119,7 @@ def test_predicting_another_pixel_size(classifier: PixelClassifier) -> None:
     classifier.fit(two_halves(), painted(), spacing=(0.5, 0.5))
     classifier.predict(two_halves(), spacing=(0.51, 0.5))
     classifier.predict(two_halves())
-    with refuses(ModelMismatchError, "pixel size"):
+    with raises_saying(ModelMismatchError, "pixel size"):
         classifier.predict(two_halves(), spacing=(0.25, 0.25))
 
 
@@ -133,14 +133,14 @@ def test_physical_sigmas_work_at_another_pixel_size() -> None:
 def test_a_plane_for_a_volume_classifier() -> None:
     features = PixelFeatures(sigmas=(1.0,), dimensions=3)
     volume = PixelClassifier(features, n_estimators=5).fit(two_halves((6, 40, 60)), painted((6, 40, 60)))
-    with refuses(ModelMismatchError, "3-D filters"):
+    with raises_saying(ModelMismatchError, "3-D filters"):
         volume.predict(two_halves())
 
 
 def test_time_taken_for_depth_is_refused_where_filters_are_3d() -> None:
     features = PixelFeatures(sigmas=(1.0,), dimensions=3)
     volume = PixelClassifier(features, n_estimators=5).fit(two_halves((6, 40, 60)), painted((6, 40, 60)))
-    with refuses(ModelMismatchError, "3-D filters"):
+    with raises_saying(ModelMismatchError, "3-D filters"):
         volume.predict(two_halves((6, 40, 60)), axes="TYX")
 
 
@@ -158,7 +158,7 @@ def test_time_taken_for_depth_is_refused_where_filters_are_3d() -> None:
     ],
 )
 def test_using_a_classifier_before_training(classifier: PixelClassifier, use) -> None:
-    with refuses(NotFittedError, "not trained"):
+    with raises_saying(NotFittedError, "not trained"):
         use(classifier)
 
 
@@ -174,21 +174,21 @@ def test_using_a_classifier_before_training(classifier: PixelClassifier, use) ->
     ],
 )
 def test_impossible_settings(settings) -> None:
-    with refuses(InputError, next(iter(settings))):
+    with raises_saying(InputError, next(iter(settings))):
         PixelClassifier(**settings)
 
 
 @pytest.mark.parametrize("n", [0, -1, 10_000])
 def test_selecting_an_impossible_number_of_features(trained: PixelClassifier, n) -> None:
-    with refuses(InputError, ""):
+    with raises_saying(InputError, ""):
         trained.select_features(n)
 
 
 def test_an_unknown_output(trained: PixelClassifier) -> None:
-    with refuses(InputError, "outputs"):
+    with raises_saying(InputError, "outputs"):
         next(trained.predict_iter(two_halves(), outputs=("entropy",)))
 
 
 def test_an_empty_region(trained: PixelClassifier) -> None:
-    with refuses(InputError, "empty"):
+    with raises_saying(InputError, "empty"):
         next(trained.predict_iter(two_halves(), region=(slice(5, 5), slice(0, 10))))

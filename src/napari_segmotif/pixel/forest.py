@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ModelFileError
-from .vector_intrinsics import LANES, add_to_lanes, count_lanes, lanes_at_most
+from .vector_intrinsics import LANES, add_to_lanes, lanes_at_most
 
 _EVERY_LANE = np.uint64(0xFFFFFFFFFFFFFFFF)
 _TREES_BETWEEN_CHECKS = 8
@@ -107,11 +107,6 @@ class PackedForest:
         """Number of nodes of all trees."""
         return len(self.feature)
 
-    @property
-    def is_pure(self) -> bool:
-        """Whether every leaf holds one class, so that trees cast whole votes."""
-        return len(self.leaf_values) == 0
-
     def vote(self, features: NDArray[np.float32], *, stop_when_decided: bool = False) -> NDArray[np.float32]:
         """Sum the trees' class probabilities for every pixel.
 
@@ -130,8 +125,7 @@ class PackedForest:
         """
         n_packets = features.shape[0]
         sums = np.empty((n_packets, self.n_classes, LANES), dtype=np.float32)
-        walk = _vote_pure if self.is_pure else _vote_mixed
-        walk(
+        _vote(
             features.reshape(-1), self.n_features, self.roots, self.feature, self.threshold, self.right,
             self.leaf_values, self.depth, stop_when_decided, sums,
         )  # fmt: skip
@@ -227,7 +221,7 @@ def _undecided(sums, start, n_classes, remaining):  # type: ignore[no-untyped-de
         best = np.float32(-1.0)
         second = np.float32(-1.0)
         for c in range(n_classes):
-            value = np.float32(sums[start + c * LANES + lane])
+            value = sums[start + c * LANES + lane]
             if value > best:
                 second = best
                 best = value
@@ -238,19 +232,21 @@ def _undecided(sums, start, n_classes, remaining):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True, cache=True)
-def _vote_pure(  # type: ignore[no-untyped-def]
+def _vote(  # type: ignore[no-untyped-def]
     features, n_features, roots, feature, threshold, right, leaf_values, depth, stop_when_decided, sums
 ):
     n_packets, n_classes, _ = sums.shape
     n_trees = roots.size
     nodes = np.empty(depth + 1, dtype=np.uint32)
     masks = np.empty(depth + 1, dtype=np.uint64)
+    # Pixels that reached a pure leaf, class by class; the first place is for leaves that are not pure.
     reached = np.empty(n_classes + 1, dtype=np.uint64)
-    counts = np.empty(n_classes * LANES, dtype=np.uint16)
     one, none, n_inner = np.uint64(1), np.uint64(0), np.uint64(n_features)
+    sums[:] = 0.0
+    flat = sums.reshape(-1)
     for packet in range(n_packets):
         base = packet * n_features * LANES
-        counts[:] = 0
+        start = packet * n_classes * LANES
         asked = _EVERY_LANE
         for t in range(n_trees):
             for c in range(n_classes + 1):
@@ -261,6 +257,9 @@ def _vote_pure(  # type: ignore[no-untyped-def]
                 f = np.uint64(feature[node])
                 if f >= n_inner:
                     reached[f - n_inner] |= mask
+                    if f == n_inner:
+                        for c in range(n_classes):
+                            add_to_lanes(flat, start + c * LANES, mask, leaf_values[right[node], c])
                     if waiting == none:
                         break
                     waiting -= one
@@ -274,57 +273,9 @@ def _vote_pure(  # type: ignore[no-untyped-def]
                 node = node + one if left != none else np.uint64(right[node])
                 mask = left if left != none else other
             for c in range(n_classes):
-                count_lanes(counts, c * LANES, reached[np.uint64(c + 1)])
+                add_to_lanes(flat, start + c * LANES, reached[np.uint64(c + 1)], np.float32(1.0))
             if stop_when_decided and (t + 1) % _TREES_BETWEEN_CHECKS == 0 and 2 * (t + 1) >= n_trees:
-                asked = _undecided(counts, 0, n_classes, n_trees - t - 1)
-                if asked == none:
-                    break
-        for c in range(n_classes):
-            for lane in range(LANES):
-                sums[packet, c, lane] = counts[c * LANES + lane]
-
-
-@njit(nogil=True, cache=True)
-def _vote_mixed(  # type: ignore[no-untyped-def]
-    features, n_features, roots, feature, threshold, right, leaf_values, depth, stop_when_decided, sums
-):
-    n_packets, n_classes, _ = sums.shape
-    n_trees = roots.size
-    nodes = np.empty(depth + 1, dtype=np.uint32)
-    masks = np.empty(depth + 1, dtype=np.uint64)
-    one, none, n_inner = np.uint64(1), np.uint64(0), np.uint64(n_features)
-    sums[:] = 0.0
-    flat = sums.reshape(-1)
-    for packet in range(n_packets):
-        base = packet * n_features * LANES
-        start = packet * n_classes * LANES
-        asked = _EVERY_LANE
-        for t in range(n_trees):
-            waiting = none
-            node, mask = np.uint64(roots[t]), asked
-            while True:
-                f = np.uint64(feature[node])
-                if f >= n_inner:
-                    if f == n_inner:
-                        row = right[node]
-                        for c in range(n_classes):
-                            add_to_lanes(flat, start + c * LANES, mask, leaf_values[row, c])
-                    else:
-                        whole = start + (np.int64(f - n_inner) - 1) * LANES
-                        add_to_lanes(flat, whole, mask, np.float32(1.0))
-                    if waiting == none:
-                        break
-                    waiting -= one
-                    node, mask = np.uint64(nodes[waiting]), masks[waiting]
-                    continue
-                answer = lanes_at_most(features, base + np.int64(f) * LANES, threshold[node])
-                left, other = mask & answer, mask & ~answer
-                nodes[waiting], masks[waiting] = right[node], other
-                waiting += np.uint64((left != none) & (other != none))
-                node = node + one if left != none else np.uint64(right[node])
-                mask = left if left != none else other
-            # Sums of rounded leaves: a hair's breadth more than the votes to come makes it certain.
-            if stop_when_decided and (t + 1) % _TREES_BETWEEN_CHECKS == 0 and 2 * (t + 1) >= n_trees:
+                # Sums of rounded leaves: a hair's breadth more than the votes to come makes it certain.
                 asked = _undecided(flat, start, n_classes, n_trees - t - 1 + 1e-3)
                 if asked == none:
                     break

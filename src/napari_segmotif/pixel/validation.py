@@ -68,6 +68,21 @@ class ValidationReport:
     oob_accuracy: float | None = None
 
     @property
+    def classes(self) -> tuple[int, ...]:
+        """All classes, ascending."""
+        return self.scores.classes
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the held-out pixels that were right."""
+        return self.scores.accuracy
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """(n_classes, n_classes) held-out pixels; rows are what was painted, columns what they were taken for."""
+        return self.scores.confusion
+
+    @property
     def judged(self) -> tuple[int, ...]:
         """Classes that were held out."""
         return tuple(c for c in self.scores.classes if c not in self.unjudged)

@@ -17,7 +17,6 @@ LANES = 64
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
-_SHORTS = ir.VectorType(ir.IntType(16), LANES)
 _BITS = ir.VectorType(ir.IntType(1), LANES)
 _ZERO = ir.Constant(_INT32, 0)
 
@@ -55,22 +54,6 @@ def lanes_at_most(typing_context: Any, values: Any, offset: Any, threshold: Any)
         lanes = _load(builder, data, start, _FLOATS, 4)
         comparison = builder.fcmp_ordered("<=", lanes, _splat(builder, limit, _FLOATS))
         return builder.bitcast(comparison, _INT64)
-
-    return signature, generate
-
-
-@intrinsic
-def count_lanes(typing_context: Any, counts: Any, offset: Any, mask: Any) -> Any:
-    """Add bit l of `mask` to the uint16 `counts[offset + l]`."""
-    signature = types.void(counts, types.int64, types.uint64)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, start, bits = arguments
-        data = _data_pointer(context, builder, signature.args[0], array)
-        ones = builder.zext(builder.bitcast(bits, _BITS), _SHORTS)
-        total = builder.add(_load(builder, data, start, _SHORTS, 2), ones)
-        _store(builder, total, data, start, _SHORTS, 2)
-        return context.get_dummy_value()
 
     return signature, generate
 

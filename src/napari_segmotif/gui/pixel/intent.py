@@ -16,6 +16,7 @@ from ...pixel.features import PixelFeatures
 from ...pixel.parameters import ForestParameters
 from ...pixel.strokes import count_strokes
 from .classes import ClassEntry, Counts, check_counts, names_of
+from .sparse import copied
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def _out_of_bag_accuracy(forest: ThreadedForest, training: TrainingSet) -> float
     for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True):
         left_out = np.setdiff1d(everywhere, drawn)
         if len(left_out):
-            votes[left_out] += tree.predict_proba(training.X[left_out])
+            votes[left_out] += tree.predict_proba(training.X[left_out], check_input=False)
     judged = votes.any(axis=1)
     if not judged.any():
         return None

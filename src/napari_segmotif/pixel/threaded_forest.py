@@ -36,7 +36,8 @@ class ThreadedForest(RandomForestClassifier):  # type: ignore[misc]
         self.n_rows_ = len(X)
         if not (self.warm_start and hasattr(self, "estimators_")):
             self.estimators_: list[DecisionTreeClassifier] = []
-        seeds = np.random.RandomState(self.random_state).randint(_LARGEST_SEED, size=self.n_estimators)
+        random = np.random.RandomState(self.random_state)
+        seeds = [int(seed) for seed in np.atleast_1d(random.randint(_LARGEST_SEED, size=self.n_estimators))]
         labels = encoded.astype(np.float64)
         # As in scikit-learn from 1.8 on, weights decide how often a row is drawn.
         weights = None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
@@ -52,15 +53,16 @@ class ThreadedForest(RandomForestClassifier):  # type: ignore[misc]
             times_drawn = np.bincount(self._drawn(seed), minlength=len(X))
             return tree.fit(X, labels, sample_weight=times_drawn, check_input=False)
 
-        missing = [int(seed) for seed in seeds[len(self.estimators_) :]]
-        self.estimators_ += self._in_threads(grow, missing)
+        self.estimators_ += self._in_threads(grow, seeds[len(self.estimators_) :])
         return self
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Mean of the trees' class probabilities, (n, n_classes)."""
         rows = np.ascontiguousarray(X, dtype=np.float32)
         total = np.zeros((len(rows), self.n_classes_))
-        for found in self._in_threads(lambda tree: tree.predict_proba(rows), self.estimators_):
+        for found in self._in_threads(
+            lambda tree: tree.predict_proba(rows, check_input=False), self.estimators_
+        ):
             total += found
         return total / len(self.estimators_)
 
@@ -75,8 +77,8 @@ class ThreadedForest(RandomForestClassifier):  # type: ignore[misc]
         asking = [tree.feature_importances_ for tree in self.estimators_ if tree.tree_.node_count > 1]
         if not asking:
             return np.zeros(self.n_features_in_)
-        mean: NDArray[np.float64] = np.mean(asking, axis=0)
-        return mean / mean.sum()
+        mean = np.mean(asking, axis=0)
+        return np.asarray(mean / mean.sum())
 
     def _in_threads(self, work: Callable[[Any], R], items: Iterable[Any]) -> list[R]:
         with ThreadPoolExecutor(max_workers=max(1, self.n_jobs or 1)) as pool:

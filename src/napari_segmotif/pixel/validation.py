@@ -79,7 +79,7 @@ class ValidationReport:
 
     @property
     def confusion(self) -> NDArray[np.int64]:
-        """(n_classes, n_classes) held-out pixels; rows are what was painted, columns what they were taken for."""
+        """(n_classes, n_classes) held-out pixels: rows as painted, columns as taken for."""
         return self.scores.confusion
 
     @property

@@ -282,8 +282,15 @@ def test_several_images_train_one_classifier(viewer: Viewer, qtbot: QtBot, paint
     widget.form.train.train_clicked.emit()
     settled(widget, qtbot)
     assert set(widget.session.require().training_.image) == {0, 1}
-    classifier = PixelClassifier(FEATURES, n_estimators=N_TREES).fit([second, first], [two.data, one.data])
+    classifier = PixelClassifier(FEATURES, n_estimators=N_TREES).fit([first, second], [one.data, two.data])
     np.testing.assert_array_equal(layer(viewer, "second · segmentation").data, classifier.predict(second))
+    version = widget.session.version
+    widget.form.train.set_live(True)
+    widget.form.data.image.choose(viewer.layers["first"])  # to look at another image is no reason to train
+    settled(widget, qtbot)
+    assert widget.form.data.annotation.layer is one
+    assert widget.session.version == version
+    np.testing.assert_array_equal(layer(viewer, "first · segmentation").data, classifier.predict(first))
     viewer.layers.remove(one)
     assert len(widget.form.data.pairs) == 1
 
@@ -355,13 +362,13 @@ def test_a_stroke_copies_only_its_own_annotation(
     before = widget.bench.intent().pairs
     paint_stroke(viewer, two, [(8, 6)], label=1, brush=3)
     after = widget.bench.intent().pairs
-    assert after[1].annotation is before[1].annotation
-    assert after[0].annotation[8, 6] == 1
+    assert after[0].annotation is before[0].annotation
+    assert after[1].annotation[8, 6] == 1
     for change in (lambda: paint_stroke(viewer, one, [(20, 20)], label=3, brush=3), one.undo, one.redo):
         change()
         after = widget.bench.intent().pairs
-        np.testing.assert_array_equal(after[1].annotation, one.data)
-        assert after[1].annotation is not before[1].annotation
+        np.testing.assert_array_equal(after[0].annotation, one.data)
+        assert after[0].annotation is not before[0].annotation
         before = after
 
 

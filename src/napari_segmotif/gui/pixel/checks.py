@@ -62,7 +62,7 @@ class Checks:
         except SegmotifError as error:
             bench.warn(str(error))
             return
-        pair = intent.pairs[0]
+        pair = intent.in_view
 
         def factory(cancel: CancelToken) -> Job[list[Suggestion]]:
             frozen = pair.frozen()

@@ -125,11 +125,15 @@ class DataPanel(QWidget):
 
     @property
     def pairs(self) -> tuple[PairOfLayers, ...]:
-        """Every pair that is trained on, the current one first."""
-        current = self.current_pair
-        if current is None:
-            return tuple(self._pairs)
-        return (current, *(p for p in self._pairs if p.annotation is not current.annotation))
+        """Every pair that is trained on, in the order of the viewer's layers.
+
+        A forest depends on the order of what it is trained on, which must not change with what is in view.
+        """
+        current, layers = self.current_pair, self._viewer.layers
+        pairs = [p for p in self._pairs if current is None or p.annotation is not current.annotation]
+        pairs += [current] if current is not None else []
+        present = [p for p in pairs if p.image in layers and p.annotation in layers]
+        return tuple(sorted(present, key=lambda p: (layers.index(p.image), layers.index(p.annotation))))
 
     def problem(self) -> str:
         """Why the choice cannot be worked on, in words; "" where it can."""

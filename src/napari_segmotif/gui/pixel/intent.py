@@ -40,12 +40,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Intent:
-    """Everything that decides what a classifier will be. The first pair is the one in view."""
+    """Everything that decides what a classifier will be, and which of the pairs is in view."""
 
     pairs: tuple[Pair, ...]
     features: PixelFeatures | None
     entries: tuple[ClassEntry, ...]
     forest: ForestParameters = ForestParameters()
+    view: int = 0
+
+    @property
+    def in_view(self) -> Pair:
+        """The pair that the user looks at."""
+        return self.pairs[self.view]
 
     def frozen(self) -> Intent:
         """Return the intent with copies of annotations that painting goes on in."""
@@ -105,7 +111,7 @@ def count(intent: Intent) -> Counted:
         counts = count_strokes(pair.annotation, axes.index("T") if "T" in axes else None)
         check_counts(counts)
         labels.update(counts)
-        if index == 0:
+        if index == intent.view:
             in_view = counts
     return Counted(in_view, tuple(sorted(labels)))
 

@@ -127,7 +127,7 @@ class Session:
         classifier = self._prepare(intent)
         version, classes = self._next_version(), counted.labels
         job = classifier.live_iter(
-            **_training(intent), image_index=0, region=region, outputs=tuple(outputs), cancel=cancel
+            **_training(intent), image_index=intent.view, region=region, outputs=tuple(outputs), cancel=cancel
         )
         try:
             while True:
@@ -147,7 +147,7 @@ class Session:
     ) -> Job[None]:
         for index, block in enumerate(blocks):
             yield Progress(index, len(blocks), "showing the visible part")
-            prediction = yield from self.predict(intent.pairs[0].image, outputs, cancel, region=block)
+            prediction = yield from self.predict(intent.in_view.image, outputs, cancel, region=block)
             shown = Shown(prediction, self.version, self.classes)
             yield Progress(index + 1, len(blocks), "showing the visible part", partial=shown)
 

@@ -75,14 +75,16 @@ class Workbench:
         problem = self.data.problem()
         if problem:
             raise AnnotationError(problem)
-        layers = self.data.pairs
-        if self.data.current_pair is None:
+        current, layers = self.data.current_pair, self.data.pairs
+        if current is None:
             raise AnnotationError("choose an annotation layer, or press New annotation (got none)")
+        view = next(i for i, p in enumerate(layers) if p.annotation is current.annotation)
         return Intent(
-            tuple(self._pair(p, in_view=p is layers[0]) for p in layers),
+            tuple(self._pair(p, in_view=i == view) for i, p in enumerate(layers)),
             self.grid.features,
             self.table.entries,
             self.train.forest,
+            view,
         )
 
     def _pair(self, layers: PairOfLayers, *, in_view: bool) -> Pair:

@@ -1,9 +1,10 @@
 """scikit-learn's random forest, grown by threads of our own.
 
-scikit-learn grows the trees of a forest in joblib threads, each of which swaps the warning filters of the
-whole process while it works. Before Python 3.14 that is not safe beside other threads, and in napari the
-window is one: warnings that somebody silenced come up, and filters stay changed. The trees, their seeds and
-their bootstrap samples are the same here; only who grows them differs.
+scikit-learn grows the trees of a forest in joblib threads, each of which empties and refills the warning
+filters of the whole process for as long as it grows a tree. Before Python 3.14 that is not safe beside other
+threads, and in napari the window is one: warnings that somebody silenced come up, and filters stay changed.
+Here only the short input checks of the single trees still touch them. The trees, their seeds and their
+bootstrap samples are the same; only who grows them differs.
 """
 
 from __future__ import annotations

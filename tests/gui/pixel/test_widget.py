@@ -295,6 +295,32 @@ def test_several_images_train_one_classifier(viewer: Viewer, qtbot: QtBot, paint
     assert len(widget.form.data.pairs) == 1
 
 
+def test_what_is_saved_knows_the_stroke_that_live_has_not_answered_yet(
+    viewer: Viewer,
+    qtbot: QtBot,
+    painted: tuple[PixelClassifierWidget, Labels],
+    paint_stroke: Paint,
+    tmp_path: Path,
+) -> None:
+    widget, annotation = painted
+    paint_stroke(viewer, annotation, [(40, 8), (44, 20)], label=1, brush=3)
+    widget.keeping.save(tmp_path / "model.segmotif")  # Live has not even begun
+    settled(widget, qtbot)
+    saved = PixelClassifier.load(tmp_path / "model.segmotif")
+    assert len(saved.training_.y) == np.count_nonzero(annotation.data)
+    np.testing.assert_array_equal(layer(viewer, "segmentation").data, saved.predict(halves()))
+
+
+def test_one_class_left_keeps_the_classifier_that_is_saved(
+    qtbot: QtBot, painted: tuple[PixelClassifierWidget, Labels], tmp_path: Path
+) -> None:
+    widget, annotation = painted
+    annotation.data_setitem(np.nonzero(annotation.data == 2), 0)
+    widget.keeping.save(tmp_path / "model.segmotif")
+    settled(widget, qtbot)
+    assert list(PixelClassifier.load(tmp_path / "model.segmotif").classes_) == [1, 2]
+
+
 def test_the_recipe_beside_a_saved_model_repeats_the_work_on_files(
     viewer: Viewer,
     qtbot: QtBot,

@@ -34,28 +34,28 @@ class Checks:
 
     def validate(self, method: str, show: Callable[[ValidationReport], object]) -> None:
         """Hold out strokes or images; `show` gets the report."""
-        classifier = self._classifier()
-        if classifier is not None:
-            self._start(lambda cancel: classifier.validate_iter(method, cancel=cancel), "Validate", show)  # type: ignore[arg-type]
+        if self._is_trained():
+            require = self._bench.session.require
+            self._start(lambda cancel: require().validate_iter(method, cancel=cancel), "Validate", show)  # type: ignore[arg-type]
 
     def importances(self, method: str, show: Callable[[Importances], object]) -> None:
         """Work out importances, from the forest or by permutation, and which features are correlated."""
-        classifier = self._classifier()
-        if classifier is not None:
-            self._start(lambda cancel: _importances(classifier, method, cancel), "Feature importances", show)
+        if self._is_trained():
+            require = self._bench.session.require
+            self._start(lambda cancel: _importances(require(), method, cancel), "Feature importances", show)
 
     def select(self, n: int, take_over: Callable[[PixelClassifier], object]) -> None:
         """Train with the best `n` features only; `take_over` gets the smaller classifier."""
-        classifier = self._classifier()
-        if classifier is not None:
+        if self._is_trained():
+            require = self._bench.session.require
             self._start(
-                lambda cancel: _selected(classifier, n, cancel), f"Select the best {n} features", take_over
+                lambda cancel: _selected(require(), n, cancel), f"Select the best {n} features", take_over
             )
 
     def suggest(self, n: int, show: Callable[[LayerSnapshot, Sequence[Suggestion]], object]) -> None:
         """Rank regions of the image in view to paint next."""
-        bench, classifier = self._bench, self._classifier()
-        if classifier is None:
+        bench = self._bench
+        if not self._is_trained():
             return
         try:
             intent, source = bench.intent(), bench.source()
@@ -66,22 +66,24 @@ class Checks:
 
         def factory(cancel: CancelToken) -> Job[list[Suggestion]]:
             frozen = pair.frozen()
+            classifier = bench.session.require()
             return classifier.suggest_iter(frozen.image, n, annotation=frozen.annotation, cancel=cancel)
 
         self._start(factory, "Paint here next", lambda found: show(source, found))
 
-    def _classifier(self) -> PixelClassifier | None:
+    def _is_trained(self) -> bool:
         try:
-            return self._bench.session.require()
+            self._bench.session.require()
         except SegmotifError as error:
             self._bench.warn(str(error))
-            return None
+            return False
+        return True
 
     def _start(
         self, factory: Callable[[CancelToken], Job[Any]], name: str, show: Callable[[Any], object]
     ) -> None:
         bench = self._bench
-        bench.start(factory, name, on_result=show, on_error=bench.say_error)
+        bench.start(factory, name, with_last_strokes=True, on_result=show, on_error=bench.say_error)
 
 
 def _importances(classifier: PixelClassifier, method: str, cancel: CancelToken) -> Job[Importances]:

@@ -65,6 +65,7 @@ class Keeping:
         bench.start(
             job,
             "Save",
+            with_last_strokes=True,
             on_result=saved,
             on_error=bench.say_error,
         )

@@ -65,6 +65,7 @@ class ObjectJobs:
         bench.start(
             lambda cancel: objects_of(session.require(), image, parameters, cancel),
             "Make objects",
+            with_last_strokes=True,
             on_result=done,
             on_error=bench.say_error,
             layers=[layer] if layer is not None else [],

@@ -188,6 +188,14 @@ class Session:
             return
         yield from self.train(intent, cancel)
 
+    def catch_up(self, intent: Intent, cancel: CancelToken) -> Job[None]:
+        """`update` where it is possible; strokes that cannot be trained on leave the classifier as it is."""
+        try:
+            yield from self.update(intent, cancel)
+        except InputError:  # an AnnotationError is one
+            if not self.fitted:
+                raise
+
     def predict(
         self,
         image: ImageSource,

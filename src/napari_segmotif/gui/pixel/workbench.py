@@ -12,7 +12,7 @@ from napari.utils.notifications import show_warning
 
 from ...common.axes import COLOR_NAMES, ImageSource
 from ...common.progress import CancelToken, Job
-from ...errors import AnnotationError, InputError
+from ...errors import AnnotationError, InputError, SegmotifError
 from ..layers import LayerSnapshot, guess_axes, snapshot_image, snapshot_labels
 from ..runner import JobRunner
 from .class_table import ClassTable
@@ -101,8 +101,29 @@ class Workbench:
         """Return the layers that a job on the training set depends on."""
         return [layer for pair in self.data.pairs for layer in (pair.image, pair.annotation)]
 
-    def start(self, factory: Callable[[CancelToken], Job[Any]], name: str, **options: Any) -> bool:
-        """Start a job. One that merely follows the user gives way; another one has to be cancelled first."""
+    def start(
+        self,
+        factory: Callable[[CancelToken], Job[Any]],
+        name: str,
+        *,
+        with_last_strokes: bool = False,
+        **options: Any,
+    ) -> bool:
+        """Start a job. One that merely follows the user gives way; another one has to be cancelled first.
+
+        Parameters
+        ----------
+        factory
+            Makes the job, in the worker thread.
+        name
+            What the user reads while it runs.
+        with_last_strokes
+            Whether, with Live on, the classifier is first trained on strokes that Live has not answered yet.
+        **options
+            Passed to the runner.
+        """
+        if with_last_strokes and self.train.live:
+            factory = self._after_last_strokes(factory)
         following = self.runner.running_name == FOLLOWING
         options.setdefault("cancel_previous", following)
         started = self.runner.start(factory, name=name, **options)
@@ -110,6 +131,20 @@ class Workbench:
         if not started:
             self.say(f"“{self.runner.running_name}” is still running: cancel it first.", "warning")
         return started
+
+    def _after_last_strokes(
+        self, factory: Callable[[CancelToken], Job[Any]]
+    ) -> Callable[[CancelToken], Job[Any]]:
+        try:
+            intent = self.intent()
+        except SegmotifError:
+            return factory  # no annotation is chosen: there are no strokes to wait for
+
+        def job(cancel: CancelToken) -> Job[Any]:
+            yield from self.session.catch_up(intent, cancel)
+            return (yield from factory(cancel))
+
+        return job
 
     def say_error(self, error: Exception) -> bool:
         """Show an error in the widget; the runner makes a notification of it."""

@@ -1,9 +1,6 @@
-"""Our threads grow scikit-learn's own forest, without emptying the process's warning filters."""
+"""Our threads grow scikit-learn's own forest."""
 
 from __future__ import annotations
-
-import threading
-import warnings
 
 import numpy as np
 import pytest
@@ -47,26 +44,6 @@ def test_growing_in_steps_gives_the_same_forest() -> None:
     for n in (4, 11):
         grown.set_params(n_estimators=n).fit(X, y)
     np.testing.assert_array_equal(grown.predict_proba(X), at_once.predict_proba(X))
-
-
-def test_warning_filters_are_never_emptied_while_trees_grow() -> None:
-    X, y = rows_and_classes(4000)
-    filtered = []
-
-    def watch() -> None:
-        while not done.is_set():
-            filtered.append(bool(warnings.filters))
-
-    done = threading.Event()
-    watcher = threading.Thread(target=watch)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        watcher.start()
-        forest = ThreadedForest(40, n_jobs=4, random_state=0).fit(X, y)
-        forest.predict_proba(X)
-        done.set()
-        watcher.join()
-    assert all(filtered)
 
 
 def test_a_forest_of_one_leaf_has_no_importances() -> None:

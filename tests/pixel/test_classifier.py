@@ -275,6 +275,13 @@ def test_validation_holds_out_strokes_and_shows_out_of_bag_beside(trained: Pixel
     assert "optimistic" in report.summary()
 
 
+def test_strokes_that_are_all_right_promise_no_margin(classifier: PixelClassifier) -> None:
+    image = np.repeat(np.array([[20, 200]], np.uint8), 60, axis=1).repeat(96, axis=0)
+    report = classifier.fit(image, painted()).validate()
+    assert report.accuracy == 1.0
+    assert "±" not in report.summary()
+
+
 def test_suggestions_lie_where_nothing_is_painted(trained: PixelClassifier) -> None:
     image, annotation = two_halves(), painted()
     uncertainty = trained.predict_uncertainty(image)

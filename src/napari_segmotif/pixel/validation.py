@@ -276,7 +276,8 @@ def _sentences(report: ValidationReport, names: Mapping[int, str]) -> list[str]:
         lines.append(f"Nothing could be judged: no class is in two or more {unit}s.")
     else:
         judged = [report.n_groups[c] for c in report.judged]
-        margin = "" if np.isnan(report.accuracy_error) else f" ± {100 * report.accuracy_error:.1f}"
+        # Strokes that are all right, or too few, say nothing about how far the figure could be off.
+        margin = f" ± {100 * report.accuracy_error:.1f}" if report.accuracy_error > 0 else ""
         lines.append(
             f"On {unit}s that the classifier had not seen, {100 * scores.accuracy:.1f}{margin} % of the "
             f"annotated pixels were right."

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from ..common.progress import CancelToken
 
 MakeForest = Callable[[], Any]
-_TREES_A_STEP = 10
+TREES_PER_STEP = 10
+ROWS_PER_STEP = 100_000
+"""So many trees, and of many rows fewer, are grown between two looks at the cancel token."""
 
 
 def groups_per_class(
@@ -80,7 +82,8 @@ def fit_in_steps(
         and isinstance(getattr(forest, "random_state", None), int | np.integer)
         and weight != "balanced_subsample"
     )
-    if not in_steps or n_trees <= _TREES_A_STEP:
+    step = max(getattr(forest, "n_jobs", None) or 1, min(TREES_PER_STEP, ROWS_PER_STEP // len(y)))
+    if not in_steps or n_trees <= step:
         forest.fit(X, y)
         yield 1.0
         return
@@ -89,7 +92,7 @@ def fit_in_steps(
         weight = {int(c): len(y) / (len(present) * n) for c, n in zip(present, counts, strict=True)}
     # an out-of-bag estimate at every step would be costly, and with the first few trees a warning
     forest.set_params(warm_start=True, class_weight=weight, oob_score=False)
-    for trees in range(_TREES_A_STEP, n_trees + _TREES_A_STEP, _TREES_A_STEP):
+    for trees in range(step, n_trees + step, step):
         forest.set_params(n_estimators=min(trees, n_trees))
         forest.fit(X, y)
         if cancel is not None:

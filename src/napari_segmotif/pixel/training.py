@@ -14,15 +14,12 @@ from numpy.typing import NDArray
 
 from ..common.progress import CancelToken, Job, Progress
 from ..errors import AnnotationError
+from .held_out import fit_in_steps
 from .strokes import label_strokes
 from .tile_features import FrameTile, TiledImage
 
 if TYPE_CHECKING:
     from .threaded_forest import ThreadedForest
-
-TREES_PER_STEP = 10
-ROWS_PER_STEP = 100_000
-"""So many trees, and of many rows fewer, are grown between two looks at the cancel token."""
 
 
 @dataclass(frozen=True)
@@ -200,16 +197,11 @@ def grow_forest(
     n_trees: int,
     cancel: CancelToken,
 ) -> Generator[Progress, None, None]:
-    """Grow a scikit-learn forest to `n_trees`, a few trees at a time.
-
-    The forest is the same as if it had been grown at once: scikit-learn draws each tree's seed in turn.
-    """
-    forest.set_params(warm_start=True)
-    step = max(forest.n_jobs or 1, min(TREES_PER_STEP, ROWS_PER_STEP // len(y)))
-    while (grown := len(getattr(forest, "estimators_", ()))) < n_trees:
-        cancel.raise_if_cancelled()
-        forest.set_params(n_estimators=min(n_trees, grown + step)).fit(X, y)
-        yield Progress(forest.n_estimators, n_trees, f"tree {forest.n_estimators} of {n_trees}")
+    """Grow a forest to `n_trees`, a few at a time; the same forest as grown at once."""
+    forest.set_params(n_estimators=n_trees)
+    for share in fit_in_steps(forest, X, y, cancel):
+        grown = round(share * n_trees)
+        yield Progress(grown, n_trees, f"tree {grown} of {n_trees}")
 
 
 def thinned(y: NDArray[np.int32], at_most: int) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import napari
+from motif_screenshots import take_motif_pictures
 from PIL import Image
 from qtpy.QtCore import QRect
 from qtpy.QtWidgets import QApplication, QWidget
@@ -16,7 +17,7 @@ from napari_segmotif.gui.virtual_display import display
 
 
 def main() -> None:
-    """Play the demo and take a picture of each step."""
+    """Play the demo, take a picture of each step, and then those of the motif detector."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images")
     folder.mkdir(exist_ok=True)
     with display(visible=False):
@@ -48,6 +49,7 @@ def main() -> None:
         demo.open_sections("classes", "check")
         demo.screenshot(folder / "pixel-next.png")
         viewer.close()
+        take_motif_pictures(folder)
     for path in folder.glob("pixel-*.png"):
         shrink(path)
 

@@ -1,4 +1,4 @@
-"""Write sample_data/: simulated images with ground truth and scribbles, the same files every time.
+"""Write sample_data/: simulated images and a video with their ground truth, the same files every time.
 
 Run it after a change of the simulators: `.venv/bin/python scripts/make_sample_data.py [FOLDER]`.
 """
@@ -9,9 +9,11 @@ import re
 import sys
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tifffile
 
 from napari_segmotif import (
@@ -21,8 +23,11 @@ from napari_segmotif import (
     simulate_tissue,
     write_image,
 )
+from napari_segmotif.motifs.simulation import simulate_video
+from napari_segmotif.motifs.truth_files import write_truth
 
 SEED = 7
+COUNTS = 4.0  # of the camera for the peak of a transient: few, so that the packed video is small
 SIMULATORS: dict[str, Callable[..., SimulatedImage]] = {
     "nuclei_2d": simulate_nuclei_2d,
     "nuclei_3d": simulate_nuclei_3d,
@@ -43,7 +48,22 @@ def write_sample(folder: Path, name: str, sample: SimulatedImage) -> None:
         compress(path)
 
 
-def compress(path: Path) -> None:
+def write_video(folder: Path, name: str) -> None:
+    """Write a video of three assemblies, its cells and its ground truth: motifs, starts and members."""
+    sample = simulate_video(
+        (64, 64), 600, 3, 15, frame_rate=15, activation_rate=0.3, spurious=0.2, noise=0.5, random_state=SEED
+    )
+    place: dict[str, Any] = {"spacing": (1.5, 1.5), "units": "micrometer"}
+    counts = np.clip(np.rint(COUNTS * sample.video), 0, 255).astype("uint8")
+    write_image(folder / f"{name}.ome.tif", counts, axes="TYX", time_interval=1 / sample.frame_rate, **place)
+    # In the video's counts, to 1/16: digits that nobody sees do not pack.
+    motifs = (np.rint(16 * COUNTS * sample.motifs) / 16).astype("float32")
+    write_truth(folder, replace(sample, motifs=motifs), name=name, **place)
+    for path in folder.glob(f"{name}*.ome.tif"):
+        compress(path, predictor=path.name != f"{name}.ome.tif")  # noise is not told by the pixel before
+
+
+def compress(path: Path, *, predictor: bool = True) -> None:
     """Write an OME-TIFF again, compressed: what is packaged should be small rather than fast to slice.
 
     Its identifier, which otherwise holds the time and the machine, is made from its content.
@@ -60,7 +80,7 @@ def compress(path: Path) -> None:
         photometric="minisblack",
         compression="zlib",
         compressionargs={"level": 9},
-        predictor=True,
+        predictor=predictor,
     )
 
 
@@ -69,6 +89,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, simulate in SIMULATORS.items():
         write_sample(folder, name, simulate(random_state=SEED))
+    write_video(folder, "assemblies")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,13 @@ if TYPE_CHECKING:
         SegmotifError,
         StorageError,
     )
+    from .motifs.cells import MotifCells, order_cells
+    from .motifs.export import write_results
+    from .motifs.findings import Occurrence
+    from .motifs.lemonade import LeMoNADe
+    from .motifs.similarity import MotifMatch, motif_similarity
+    from .motifs.simulation import SimulatedVideo, simulate_video
+    from .motifs.traces_model import SparseConvolutionalCoding
     from .pixel.classifier import PixelClassifier
     from .pixel.features import PixelFeatures
     from .pixel.objects import make_objects
@@ -62,10 +69,14 @@ __all__ = [
     "ImageWriter",
     "InputError",
     "JobCancelled",
+    "LeMoNADe",
     "MissingExtraError",
     "ModelFileError",
     "ModelMismatchError",
+    "MotifCells",
+    "MotifMatch",
     "NotFittedError",
+    "Occurrence",
     "OpenedImage",
     "PixelClassifier",
     "PixelFeatures",
@@ -73,6 +84,8 @@ __all__ = [
     "Progress",
     "SegmotifError",
     "SimulatedImage",
+    "SimulatedVideo",
+    "SparseConvolutionalCoding",
     "StorageError",
     "Suggestion",
     "ValidationReport",
@@ -81,13 +94,17 @@ __all__ = [
     "find_images",
     "make_objects",
     "mean_iou",
+    "motif_similarity",
     "open_image",
+    "order_cells",
     "run_job",
     "simulate_nuclei_2d",
     "simulate_nuclei_3d",
     "simulate_scribbles",
     "simulate_tissue",
+    "simulate_video",
     "write_image",
+    "write_results",
 ]
 
 # Which module has which public names; a test compares it with the imports above and with __all__.
@@ -100,6 +117,13 @@ _PUBLIC = {
     "common.simulation": "SimulatedImage simulate_nuclei_2d simulate_nuclei_3d simulate_tissue",
     "errors": "AnnotationError AxesError DeviceMemoryError ImageFileError InputError JobCancelled "
     "MissingExtraError ModelFileError ModelMismatchError NotFittedError SegmotifError StorageError",
+    "motifs.cells": "MotifCells order_cells",
+    "motifs.export": "write_results",
+    "motifs.findings": "Occurrence",
+    "motifs.lemonade": "LeMoNADe",
+    "motifs.similarity": "MotifMatch motif_similarity",
+    "motifs.simulation": "SimulatedVideo simulate_video",
+    "motifs.traces_model": "SparseConvolutionalCoding",
     "pixel.classifier": "PixelClassifier",
     "pixel.features": "PixelFeatures",
     "pixel.objects": "make_objects",

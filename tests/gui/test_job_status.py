@@ -57,6 +57,25 @@ def test_job_status_line_follows_the_runner(
     assert status.isHidden()
 
 
+def test_job_status_offers_to_stop_and_then_to_drop(
+    make_gate: Any, docked: QWidget, viewer: Viewer, qtbot: Any
+) -> None:
+    runner, gate = JobRunner(docked, viewer), make_gate()
+    status = JobStatus(runner, docked)
+    button = status.findChild(QPushButton)
+    runner.start(gate, name="Find", stop=CancelToken())
+    assert button.text() == "Stop"
+    button.click()
+    assert button.text() == "Drop it"
+    assert "best so far" in status._message.text()
+    assert runner.busy
+    button.click()
+    assert runner.wait(5)
+    runner.start(quick, name="Train")
+    assert button.text() == "Cancel"
+    assert runner.wait(5)
+
+
 @pytest.mark.parametrize(
     ("elapsed", "fraction", "text"),
     [

@@ -335,6 +335,40 @@ def test_events_processed_by_a_callback_do_not_change_the_order(runner: JobRunne
     assert seen == list(range(30))
 
 
+def test_the_first_cancel_of_a_job_that_can_stop_keeps_what_it_has(runner: JobRunner, qapp: Any) -> None:
+    stop, delivered = CancelToken(), []
+
+    def job(cancel: CancelToken) -> Job[str]:
+        yield Progress(0, 2, "first step")
+        while not stop.cancelled:
+            cancel.raise_if_cancelled()
+            time.sleep(0.002)
+        yield Progress(1, 2, "rounding up", partial="half")
+        return "the best so far"
+
+    runner.start(job, name="Find", stop=stop, on_result=delivered.append, on_partial=delivered.append)
+    assert runner.can_stop
+    runner.cancel()
+    assert runner.stopping
+    assert not runner.cancelling
+    assert runner.wait(5)
+    assert delivered == ["half", "the best so far"]
+    assert not runner.stopping
+
+
+def test_the_second_cancel_of_a_job_that_can_stop_ends_it(make_gate: Any, runner: JobRunner) -> None:
+    gate, log, delivered = make_gate(), Log(runner), []
+    runner.start(gate, name="Find", stop=CancelToken(), on_result=delivered.append)
+    assert gate.entered.wait(5)
+    runner.cancel()
+    assert not gate.closed.wait(0.05)
+    runner.cancel()
+    assert runner.cancelling
+    assert runner.wait(5)
+    assert delivered == []
+    assert log.of("cancelled") == ["Find"]
+
+
 def test_nothing_starts_after_close(runner: JobRunner) -> None:
     runner.close()
     assert not runner.start(steps(1), name="Train")

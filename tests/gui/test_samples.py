@@ -69,6 +69,20 @@ def test_napari_finds_the_sample_through_the_manifest(
     assert [type(layer).__name__ for layer in layers] == ["Image", "Labels", "Labels"]
 
 
+def test_the_calcium_video_comes_with_its_frame_rate_and_its_cells(
+    make_napari_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_napari_viewer()
+    video, cells = viewer.open_sample("napari-segmotif", "assemblies")
+    assert (type(video).__name__, type(cells).__name__) == ("Image", "Labels")
+    assert video.ndim == 3
+    assert cells.data.shape == video.data.shape[1:]
+    np.testing.assert_allclose(video.scale[1:], cells.scale)
+    assert str(video.units[0]) == "second"
+    np.testing.assert_allclose(1 / video.scale[0], 15, rtol=1e-3)
+    assert not cells.visible
+
+
 def test_the_script_makes_the_same_pixels_again(tmp_path: Path) -> None:
     if not SCRIPT.exists():
         pytest.skip("the tests run outside the repository")

@@ -5,34 +5,36 @@ It is plain JSON. The model is named together with its SHA-256, so that "the sam
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import importlib.metadata
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from ..common.atomic import write_atomically
-from ..common.image_io import is_image_path, open_image
 from ..errors import InputError, ModelMismatchError
 from ..pixel.prediction import Output
+from .motif_recipe import MotifRecipe
+from .recipe_file import METADATA_KEY, Frozen, RecipeBase, read_content, tool_of, versions
 
-METADATA_KEY = "segmotif"
-"""Where an image that was written by a job keeps its recipe."""
-_LARGEST = 16 * 2**20
+__all__ = [
+    "METADATA_KEY",
+    "BatchOutput",
+    "Description",
+    "ModelReference",
+    "ObjectParameters",
+    "PixelParameters",
+    "Recipe",
+    "load_recipe",
+]
+
 _PACKAGES = ("napari-segmotif", "numpy", "scikit-image", "scikit-learn", "scipy")
 
 BatchOutput = Output | Literal["objects"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ObjectParameters(_Frozen):
+class ObjectParameters(Frozen):
     """How objects are made of the probability of one class."""
 
     class_id: int = Field(ge=1, title="Class", description="The class whose pixels become objects.")
@@ -55,7 +57,7 @@ class ObjectParameters(_Frozen):
     )
 
 
-class PixelParameters(_Frozen):
+class PixelParameters(Frozen):
     """What is computed with a pixel classifier."""
 
     outputs: tuple[BatchOutput, ...] = Field(
@@ -77,7 +79,7 @@ class PixelParameters(_Frozen):
         return tuple(dict.fromkeys(outputs))
 
 
-class ModelReference(_Frozen):
+class ModelReference(Frozen):
     """A model file and the SHA-256 of its bytes."""
 
     path: str
@@ -89,34 +91,15 @@ class ModelReference(_Frozen):
         return cls(path=str(path.resolve()), sha256=_sha256(path))
 
 
-@functools.cache
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in _PACKAGES}
-
-
-class Description(_Frozen):
+class Description(RecipeBase):
     """What a job was given, but for its model: all there is to tell while a classifier is in no file.
 
-    Attributes
-    ----------
-    tool
-        Which tool did it.
-    parameters
-        What was asked of it.
-    inputs
-        The files that it was given. A recipe may be repeated on others.
-    made_with
-        Versions of the packages that decide about the numbers.
-    details
-        What else is worth knowing, in JSON's types. A repetition does not look at it.
+    See RecipeBase for the attributes.
     """
 
-    recipe_version: Literal[1] = 1
     tool: Literal["pixel"] = "pixel"
     parameters: PixelParameters = PixelParameters()
-    inputs: tuple[str, ...] = ()
-    made_with: dict[str, str] = Field(default_factory=_versions)
-    details: dict[str, Any] | None = None
+    made_with: dict[str, str] = Field(default_factory=lambda: dict(versions(*_PACKAGES)))
 
     def giving(self, *outputs: BatchOutput) -> Self:
         """The same with other outputs."""
@@ -127,10 +110,6 @@ class Description(_Frozen):
     def with_model(self, model: ModelReference) -> Recipe:
         """The recipe that this is, now that the model is in a file."""
         return Recipe(**{name: getattr(self, name) for name in Description.model_fields}, model=model)
-
-    def as_json(self) -> dict[str, Any]:
-        """In plain types, as it stands in files and in the metadata of images and layers."""
-        return self.model_dump(mode="json", exclude_none=True)
 
 
 class Recipe(Description):
@@ -156,10 +135,7 @@ class Recipe(Description):
         path = Path(path)
         relative = _relative(Path(self.model.path), path.resolve().parent)
         kept = self.model_copy(update={"model": self.model.model_copy(update={"path": relative})})
-        with write_atomically(path) as temporary:
-            text = kept.model_dump_json(indent=2, exclude_none=True)
-            temporary.write_text(text + "\n", encoding="utf-8")
-        return path
+        return super(Recipe, kept).save(path)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -170,17 +146,12 @@ class Recipe(Description):
         InputError
             If there is no recipe in it, or it is damaged or of a newer version.
         """
-        path = Path(path)
-        try:
-            if is_image_path(path):
-                with open_image(path) as opened:
-                    recipe = cls.model_validate(opened.metadata.get(METADATA_KEY))
-            else:
-                recipe = cls.model_validate_json(_read(path))
-        except ValidationError as error:
-            raise InputError(
-                f"{path} is no recipe that can be repeated (got {InputError.from_validation(error)})"
-            ) from error
+        return cls.from_content(read_content(Path(path)), Path(path))
+
+    @classmethod
+    def from_content(cls, content: Any, path: Path) -> Self:
+        """Check what was read, and say where its model is as seen from here."""
+        recipe = cls.parse(content, path)
         model = path.resolve().parent / recipe.model.path  # an absolute path stays as it is
         return recipe.model_copy(
             update={"model": recipe.model.model_copy(update={"path": os.path.normpath(model)})}
@@ -211,18 +182,23 @@ class Recipe(Description):
         return path
 
 
+def load_recipe(path: str | Path) -> Recipe | MotifRecipe:
+    """Read a recipe of any tool from a JSON file, or from an image that a job wrote.
+
+    Raises
+    ------
+    InputError
+        If there is no recipe in it, or it is damaged or of a newer version.
+    """
+    path = Path(path)
+    content = read_content(path)
+    if tool_of(content) == "motifs":
+        return MotifRecipe.parse(content, path)
+    return Recipe.from_content(content, path)
+
+
 def _relative(model: Path, folder: Path) -> str:
     return model.relative_to(folder).as_posix() if model.is_relative_to(folder) else str(model)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise InputError(f"{path} is too large to be a recipe (got {size} bytes)")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"there is no such recipe: check its name (got {path}: {error.strerror})") from error
 
 
 def _sha256(path: Path) -> str:

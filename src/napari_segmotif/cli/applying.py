@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .arguments import OUTPUTS, flat, tell, words
+from .arguments import OUTPUTS, flat, words
+from .outcomes import existing_images, report_failures
 from .progress import run_with_bar
 
 if TYPE_CHECKING:
@@ -77,53 +78,25 @@ def apply_to_files(
     classifier: PixelClassifier, recipe: Recipe, files: Sequence[str], options: argparse.Namespace
 ) -> int:
     """Predict files, write a recipe beside the results, say what came of each; return the exit code."""
-    from ..batch.files import plan, predict_files_iter
-    from ..common.image_io import find_images, is_image_path
+    from ..batch.files import FileResult, plan, predict_files_iter
+    from ..common.image_io import is_image_path
 
     classifier.n_jobs = options.jobs
-    images, missing = _find(files, find_images)
+    images, missing = existing_images(files)
     destination = Path(options.output)
     tasks = plan(images, recipe.parameters.outputs, destination, options.format) if images else []
     job = predict_files_iter(classifier, tasks, recipe, skip_existing=options.skip_existing)
-    results = [*run_with_bar(job, "predict", options.progress), *missing]
+    results = run_with_bar(job, "predict", options.progress)
     if tasks and not is_image_path(destination) and destination.is_dir():
         recipe.save(destination / "recipe.json")
-    return _summary(results)
-
-
-def _find(files: Sequence[str], find_images: Any) -> tuple[list[Path], list[FileResult]]:
-    """The images, and a failure for every path that is none: it does not stop the others."""
-    from ..batch.files import FileResult
-    from ..errors import ImageFileError
-
-    images: dict[Path, None] = {}
-    missing = []
-    for path in files:
-        try:
-            images.update(dict.fromkeys(find_images([path])))
-        except ImageFileError as error:
-            missing.append(FileResult(Path(path), {}, error=str(error)))
-    return list(images), missing
+    return _summary([*results, *(FileResult(path, {}, error=error) for path, error in missing)])
 
 
 def _summary(results: Sequence[FileResult]) -> int:
-    failed = [result for result in results if result.error is not None]
     for result in results:
         if result.error is None:
             note = " (was there already)" if result.skipped else ""
             for target in result.written.values():
                 print(f"{target}{note}")
-    if not failed:
-        return 0
-    if len(results) == 1:
-        tell(f"segmotif: error: {_one_line(failed[0].error)}")
-        return 1
-    for result in failed:
-        tell(f"{result.image}: failed: {_one_line(result.error)}")
-    names = ", ".join(str(result.image) for result in failed)
-    tell(f"segmotif: error: {len(failed)} of {len(results)} images failed: {names}")
-    return 1
-
-
-def _one_line(text: str | None) -> str:
-    return " ".join((text or "").split())
+    failed = [(result.image, result.error) for result in results if result.error is not None]
+    return report_failures(failed, len(results), "images")

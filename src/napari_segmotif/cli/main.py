@@ -17,7 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 from ..errors import SegmotifError
-from . import demo, pixel, recipes
+from . import demo, motifs, pixel, recipes
 from .arguments import Parser
 
 _EPILOG = """\
@@ -26,6 +26,7 @@ examples:
   segmotif pixel train --image cells.tif --annotation scribbles.tif --model cells.segmotif
   segmotif pixel predict cells.segmotif folder_of_images -o results
   segmotif pixel validate cells.segmotif
+  segmotif motifs find video.tif --motifs 3 --length 31 -o results
   segmotif run results/recipe.json other_images -o other_results
 
 Each command has a --help of its own.
@@ -58,7 +59,8 @@ def build_parser() -> Parser:
     """The parser of all commands."""
     parser = Parser(
         prog="segmotif",
-        description="Segment bio-images by painting: the command line of napari-segmotif.",
+        description="Segment bio-images by painting, and find neuronal assemblies in videos: the command "
+        "line of napari-segmotif.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,6 +68,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     demo.add_command(commands)
     pixel.add_commands(commands)
+    motifs.add_commands(commands)
     recipes.add_command(commands)
     return parser
 

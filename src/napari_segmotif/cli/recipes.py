@@ -6,15 +6,19 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import InputError
 from .applying import apply_to_files
 from .arguments import add_computing, add_writing, command
+from .finding import find_in_files
 
 if TYPE_CHECKING:
+    from ..batch.motif_recipe import MotifRecipe
     from .arguments import Commands
 
 _EXAMPLES = """\
   segmotif run results/recipe.json more_images/ -o more_results
   segmotif run results/cells_labels.ome.tif more_images/ -o more_results
+  segmotif run results/mouse/recipe.json more_videos/ -o more_results
 """
 
 
@@ -24,8 +28,9 @@ def add_command(commands: Commands) -> None:
         commands,
         "run",
         "repeat a job on other files",
-        "Repeat a job with the same model and parameters. The recipe is the recipe.json beside earlier "
-        "results, or one of those results. A model that was changed since is refused.",
+        "Repeat a job with the same model and parameters, or a search for motifs with the same settings. The "
+        "recipe is the recipe.json beside earlier results, or one of those results. A model that was changed "
+        "since is refused.",
         _EXAMPLES,
     )
     parser.add_argument(
@@ -39,11 +44,24 @@ def add_command(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..batch.recipe import Recipe
+    from ..batch.motif_recipe import MotifRecipe
+    from ..batch.recipe import Recipe, load_recipe
+
+    recipe = load_recipe(options.recipe)
+    if isinstance(recipe, MotifRecipe):
+        return _find_again(recipe, options)
     from ..pixel.classifier import PixelClassifier
 
-    recipe = Recipe.load(options.recipe)
     model = options.model or recipe.checked_model()
     classifier = PixelClassifier.load(model, device=options.device)
     repeated = Recipe.of(model, recipe.parameters, options.files)
     return apply_to_files(classifier, repeated, options.files, options)
+
+
+def _find_again(recipe: MotifRecipe, options: argparse.Namespace) -> int:
+    if options.model is not None:
+        raise InputError(f"motifs are searched without a model: leave --model out (got {options.model})")
+    if options.format != "tif":
+        raise InputError(f"motifs are written as OME-TIFF: leave --format out (got {options.format})")
+    repeated = type(recipe).of(recipe.parameters, options.files)
+    return find_in_files(repeated, options.files, options)

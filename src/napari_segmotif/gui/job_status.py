@@ -11,6 +11,8 @@ from .activity import remaining_text
 from .runner import JobRunner
 
 _STEPS = 1000
+_CANCEL = "Stop what is running; what was there before stays as it is"
+_STOP = "Finish early and keep the best that was found so far; press once more to drop that, too"
 
 
 class JobStatus(QWidget):
@@ -35,7 +37,6 @@ class JobStatus(QWidget):
         self._bar.setTextVisible(False)
         self._left = QLabel()
         self._cancel = QPushButton("Cancel")
-        self._cancel.setToolTip("Stop what is running; what was there before stays as it is")
         self._cancel.clicked.connect(self._on_cancel)
         line = QHBoxLayout()
         line.addWidget(self._bar, 1)
@@ -58,17 +59,26 @@ class JobStatus(QWidget):
         self._left.clear()
         self._bar.setRange(0, 0)
         self._cancel.setEnabled(True)
+        keeps = self._runner.can_stop
+        self._cancel.setText("Stop" if keeps else "Cancel")
+        self._cancel.setToolTip(_STOP if keeps else _CANCEL)
 
     def _on_progress(self, progress: Progress) -> None:
-        self._say(progress.message or self._runner.running_name or "")
+        doing = progress.message or self._runner.running_name or ""
+        self._say(f"stopping with the best so far: {doing}" if self._runner.stopping else doing)
         if progress.total > 0:
             self._bar.setRange(0, _STEPS)
             self._bar.setValue(round(progress.fraction * _STEPS))
             self._left.setText(remaining_text(self._runner.elapsed, progress.fraction))
 
     def _on_cancel(self) -> None:
-        self._cancel.setEnabled(False)
-        self._say("stopping …")
+        if self._runner.can_stop:
+            self._cancel.setText("Drop it")
+            self._cancel.setToolTip(_CANCEL)
+            self._say("stopping with the best so far …")
+        else:
+            self._cancel.setEnabled(False)
+            self._say("stopping …")
         self._runner.cancel()
 
     def _say(self, message: str) -> None:

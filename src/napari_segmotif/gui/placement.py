@@ -59,7 +59,7 @@ def place_pixels(data: Any, source: LayerSnapshot, region: tuple[slice, ...] | N
     region = with_channel_axis(source, region, slice(0, 1))
     if np.prod(shape, dtype=float) * data.dtype.itemsize <= _LARGEST_CANVAS:
         return Placement(data[index], transform, shape, region)
-    transform["translate"] = _shifted(transform, [float(part.start or 0) for part in region])
+    transform["translate"] = shifted(transform, [float(part.start or 0) for part in region])
     return Placement(data[index], transform)
 
 
@@ -96,8 +96,16 @@ def _region_shape(source: LayerSnapshot, region: tuple[slice, ...]) -> tuple[int
     return tuple(len(range(*part.indices(size))) for part, size in parts)
 
 
-def _shifted(transform: Mapping[str, Any], start: Sequence[float]) -> Any:
-    """The translation of a layer whose first pixel is pixel `start` of the whole."""
+def shifted(transform: Mapping[str, Any], start: Sequence[float]) -> Any:
+    """The translation of a layer whose first pixel is pixel `start` of the whole.
+
+    Parameters
+    ----------
+    transform
+        Keyword arguments that put the whole in place.
+    start
+        One number per axis of the transform, in pixels.
+    """
     from napari.utils.transforms import Affine
 
     whole = Affine(**{key: transform[key] for key in ("scale", "translate", "rotate", "shear")})

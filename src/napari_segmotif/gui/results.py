@@ -7,7 +7,7 @@ since ours are known by identity and not by name or metadata.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -134,6 +134,53 @@ def show_probabilities(
         )
         for probability, class_name, shade in zip(probabilities, class_names, shades, strict=True)
     ]  # fmt: skip
+
+
+def add_result(
+    viewer: Viewer, layer: Layer, source: LayerSnapshot, *, key: str, recipe: Mapping[str, Any]
+) -> Layer:
+    """Add a layer whose data have a shape of their own; it takes the place of its predecessor.
+
+    Main thread only. A layer that the user renamed is the user's from then on, and stays.
+
+    Parameters
+    ----------
+    layer
+        A layer that is in no viewer yet, in place already.
+    source
+        Snapshot of the image that it was made from: the layer goes above it.
+    key
+        What the layer is; the same key and source are the same result, whatever its name says.
+    recipe
+        What made the result; it is kept in `layer.metadata["segmotif"]`.
+    """
+    viewer = unwrapped(viewer)
+    remove_results(viewer, source.layer_id, lambda other: other == key)
+    layer.metadata["segmotif"] = dict(recipe)
+    _OURS[layer] = _Ours(key, layer.name, source.layer_id)
+    _insert_above(viewer, layer, find_layer(viewer, source))
+    return layer
+
+
+def remove_results(viewer: Viewer, source_id: str, wanted: Callable[[str], bool]) -> None:
+    """Remove the layers that `add_result` made for a source, but for those that the user renamed.
+
+    Parameters
+    ----------
+    source_id
+        napari's id of the source's layer.
+    wanted
+        Says of a key whether its layer goes.
+    """
+    viewer = unwrapped(viewer)
+    for layer in list(viewer.layers):
+        ours = _OURS.get(layer)
+        if ours is None or ours.source_id != source_id or not wanted(ours.kind):
+            continue
+        if layer.name == ours.name or layer.name.startswith(f"{ours.name} ["):  # napari numbers namesakes
+            viewer.layers.remove(layer)
+        else:
+            _OURS.pop(layer)
 
 
 def result_layer(viewer: Viewer, kind: Kind, source: LayerSnapshot, name: str) -> Layer | None:

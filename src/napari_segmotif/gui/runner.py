@@ -43,6 +43,7 @@ class _Request:
     on_error: Callable[[Exception], object] | None
     guard: Callable[[], bool]
     layers: WeakSet[Layer]
+    stop: CancelToken | None
 
 
 @dataclass
@@ -112,6 +113,17 @@ class JobRunner(QObject):
         return self._run is not None and self._run.thread.token.cancelled
 
     @property
+    def can_stop(self) -> bool:
+        """Whether Cancel makes the job that runs keep what it has so far."""
+        return self._run is not None and self._run.request.stop is not None and not self.stopping
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the job that runs was asked to end early with what it has."""
+        stop = None if self._run is None else self._run.request.stop
+        return stop is not None and stop.cancelled
+
+    @property
     def elapsed(self) -> float:
         """Seconds that the job has been running; 0 when idle."""
         return 0.0 if self._run is None else time.monotonic() - self._run.started
@@ -127,6 +139,7 @@ class JobRunner(QObject):
         guard: Callable[[], bool] = _always,
         layers: Sequence[Layer] = (),
         cancel_previous: bool = True,
+        stop: CancelToken | None = None,
     ) -> bool:
         """Run a job.
 
@@ -148,6 +161,9 @@ class JobRunner(QObject):
         cancel_previous
             If another job runs: True cancels it and starts this one as soon as it has stopped, in place of
             any that waited; False refuses, with a notification.
+        stop
+            A token that the job looks at, too, and that asks it to end early with what it has. The first
+            `cancel` then raises this one; the next one cancels the job.
 
         Returns
         -------
@@ -164,6 +180,7 @@ class JobRunner(QObject):
             on_error,
             guard,
             WeakSet(unwrapped(one) for one in layers),
+            stop,
         )
         if self._run is None:
             self._begin(request)
@@ -180,11 +197,18 @@ class JobRunner(QObject):
         return True
 
     def cancel(self) -> None:
-        """Ask the running job to stop and forget the waiting one; returns at once."""
+        """Ask the running job to stop and forget the waiting one; returns at once.
+
+        A job that was started with a `stop` token keeps what it has so far; asked again, it is cancelled.
+        """
         waiting, self._waiting = self._waiting, None
-        if self._run is not None:
-            self._run.thread.token.cancel()
-            self._draw_bar(self._run, force=True)
+        run = self._run
+        if run is not None:
+            if self.can_stop and run.request.stop is not None:
+                run.request.stop.cancel()
+            else:
+                run.thread.token.cancel()
+            self._draw_bar(run, force=True)
         if waiting is not None:
             self.cancelled.emit(waiting.name)
 
@@ -337,5 +361,6 @@ class JobRunner(QObject):
         if run.bar is None or (now - run.bar_drawn < _BAR_INTERVAL and not force):
             return
         run.bar_drawn = now
-        name = f"{run.request.name} (stopping)" if run.thread.token.cancelled else run.request.name
+        stopping = run.thread.token.cancelled or self.stopping
+        name = f"{run.request.name} (stopping)" if stopping else run.request.name
         run.bar.show(name, run.latest, now - run.started)

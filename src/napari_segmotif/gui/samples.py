@@ -1,4 +1,4 @@
-"""What napari shows under File > Open Sample: simulated images, with scribbles and ground truth."""
+"""What napari shows under File > Open Sample: simulated images and a video, with their ground truth."""
 
 from __future__ import annotations
 
@@ -30,6 +30,23 @@ def nuclei_3d() -> list[LayerData]:
 def tissue() -> list[LayerData]:
     """Return the layers of the tissue: image, scribbles, and ground truth (hidden)."""
     return _layers("tissue", "Tissue")
+
+
+def assemblies() -> list[LayerData]:
+    """Return the layers of a calcium video with three assemblies: the video, and its cells (hidden)."""
+    with open_image(FOLDER / "assemblies.ome.tif") as opened:
+        video = np.array(opened.array)
+        interval = opened.time_interval or 1.0  # seconds from frame to frame: the widget reads the frame rate
+        in_time = {
+            "scale": (interval, *(opened.spacing or (1.0, 1.0))),
+            "units": ("second", *(opened.units or ("pixel", "pixel"))),
+            "axis_labels": tuple(opened.axes.lower()),
+        }
+    cells, place, _ = _read("assemblies_cells.ome.tif")
+    return [
+        (video, {"name": "Assemblies", **in_time}, "image"),
+        (cells, {"name": "Assemblies cells", "visible": False, **place}, "labels"),
+    ]
 
 
 def _layers(key: str, title: str) -> list[LayerData]:

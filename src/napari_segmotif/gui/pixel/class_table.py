@@ -16,8 +16,8 @@ from qtpy.QtWidgets import (
 )
 
 from ...pixel.strokes import StrokeCount
+from ..section import enable, row
 from .classes import ClassEntry, Counts, default_entry, next_label, renamed
-from .section import enable, row
 
 LABEL, NAME, PIXELS, STROKES = range(4)
 _ROW_HEIGHT = 26

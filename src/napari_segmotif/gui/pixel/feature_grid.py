@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 from ...pixel.features import FAMILIES, PixelFeatures
+from ..section import row, words
 from .feature_text import PLAIN_NAMES, PRESETS, Pairs, is_possible, sigma_text
-from .section import row, words
 
 _LARGEST_SIGMA = 50.0
 

@@ -9,14 +9,15 @@ from qtpy.QtCore import QObject
 
 from ...errors import SegmotifError
 from ..layers import LayerSnapshot
+from ..source_file import FileOfLayer, file_of
 from ..view import visible_region
 from .classes import starting_classes, with_labels
 from .intent import Counted
 from .live_region import Region
 from .outputs import SEGMENTATION
-from .recipe import FileOfLayer, describe
+from .recipe import describe
 from .session import Followed, Shown
-from .workbench import FOLLOWING, Workbench, file_of
+from .workbench import FOLLOWING, Workbench
 
 
 class Following(QObject):

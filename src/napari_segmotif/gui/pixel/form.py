@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QFrame,
-    QLabel,
     QPushButton,
     QScrollArea,
     QSpinBox,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from ..job_status import JobStatus
+from ..footer import Footer
 from ..runner import JobRunner
+from ..section import Section, row, words
 from .check_panel import ImportancePanel, NextPanel, ValidationPanel
 from .class_table import ClassTable
 from .data_panel import DataPanel
 from .feature_grid import FeatureGrid
 from .model_panel import ModelPanel
 from .objects_panel import ObjectsPanel
-from .section import Section, row, words
 from .train_panel import TrainPanel
 
 _WIDTH = 400
-_BUSY_AFTER_MS = 300  # what is done sooner than this shows no bar
-_COLORS = {"info": "", "warning": "color: #d08a00;", "error": "color: #e05252;"}
 
 
 class PixelForm(QWidget):
@@ -73,7 +69,7 @@ class PixelForm(QWidget):
             self.sections["check"].add(panel)
         self.sections["objects"].add(self.objects)
         self.sections["model"].add(self.model)
-        self._footer = _Footer(runner)
+        self._footer = Footer(runner)
 
         inside = QWidget()
         column = QVBoxLayout(inside)
@@ -107,42 +103,3 @@ class PixelForm(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(360, 300)
-
-
-class _Footer(QFrame):
-    """One place for two things: what was said last, or, while something long runs, how far it is."""
-
-    def __init__(self, runner: JobRunner) -> None:
-        super().__init__()
-        self._said = QLabel()
-        self._said.setWordWrap(True)
-        self._said.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self._progress = JobStatus(runner)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._said)
-        self._stack.addWidget(self._progress)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(10, 4, 10, 4)
-        layout.addWidget(self._stack)
-        # Three lines, always: a footer that changes its height makes the form above it jump.
-        self._stack.setFixedHeight(3 * self._said.fontMetrics().lineSpacing() + 6)
-        self._wait = QTimer(self)
-        self._wait.setSingleShot(True)
-        self._wait.timeout.connect(lambda: self._stack.setCurrentWidget(self._progress))
-        runner.busy_changed.connect(self._on_busy)
-
-    @property
-    def said(self) -> str:
-        return self._said.text()
-
-    def say(self, text: str, kind: str) -> None:
-        self._said.setText(text)
-        self._said.setStyleSheet(_COLORS[kind])
-        self._said.setToolTip(text)
-
-    def _on_busy(self, busy: bool) -> None:
-        if busy:
-            self._wait.start(_BUSY_AFTER_MS)
-        else:
-            self._wait.stop()
-            self._stack.setCurrentWidget(self._said)

@@ -17,12 +17,13 @@ from ...common.progress import CancelToken, Job, Progress
 from ...errors import InputError, SegmotifError
 from ...pixel.prediction import Output, Prediction, label_dtype
 from ..layers import LayerSnapshot, snapshot_image
+from ..source_file import file_of
 from .following import Following
 from .intent import Counted, Intent
 from .outputs import PROBABILITIES, SEGMENTATION, UNCERTAINTY
 from .recipe import describe
 from .session import Session, Shown
-from .workbench import Workbench, file_of
+from .workbench import Workbench
 
 #: Results beyond this go to a zarr folder that the user chooses.
 IN_MEMORY_BYTES = 2 * 2**30

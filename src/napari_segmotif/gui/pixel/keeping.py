@@ -13,13 +13,14 @@ from ...common.progress import CancelToken, Job
 from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
 from ...pixel.features import PixelFeatures
+from ..source_file import file_of
 from .classes import colors_of, names_of
 from .model_panel import ModelPanel
 from .outputs import SEGMENTATION
 from .recipe import recipe_of
 from .script import as_python
 from .session import read
-from .workbench import Workbench, file_of
+from .workbench import Workbench
 
 
 class Keeping:

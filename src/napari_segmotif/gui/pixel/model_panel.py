@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .section import enable, row, words
+from ..section import enable, row, words
 
 _SUFFIX = ".segmotif"
 _FILTER = f"segmotif model (*{_SUFFIX})"

@@ -15,9 +15,10 @@ from ...common.axes import ImageSource
 from ...common.progress import CancelToken, Job
 from ...errors import InputError, SegmotifError
 from ...pixel.classifier import PixelClassifier
+from ..source_file import file_of
 from .classes import names_of
 from .recipe import describe
-from .workbench import Workbench, file_of
+from .workbench import Workbench
 
 _LARGEST_BYTES = 4 * 2**30
 

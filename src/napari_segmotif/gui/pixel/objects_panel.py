@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
 )
 
 from ...batch.recipe import ObjectParameters
+from ..section import enable, row, words
 from .class_table import swatch_icon
 from .classes import ClassEntry
-from .section import enable, row, words
 
 
 class ObjectsPanel(QWidget):

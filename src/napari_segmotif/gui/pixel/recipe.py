@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ...batch.recipe import (
@@ -15,30 +14,8 @@ from ...batch.recipe import (
     Recipe,
 )
 from ...pixel.classifier import PixelClassifier
+from ..source_file import FileOfLayer
 from .session import Session
-
-
-@dataclass(frozen=True)
-class FileOfLayer:
-    """Where the data of a layer come from.
-
-    Attributes
-    ----------
-    name
-        The layer's name.
-    path
-        Its file, or None for a layer that was never in one.
-    axes, spacing
-        What the axes of the data mean, and the size of a pixel.
-    axes_chosen
-        Whether the user chose other axes than those that the layer says it has.
-    """
-
-    name: str
-    path: str | None
-    axes: str
-    spacing: tuple[float, ...] | None
-    axes_chosen: bool = False
 
 
 def describe(

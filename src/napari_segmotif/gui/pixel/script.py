@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .recipe import FileOfLayer
+from ..source_file import FileOfLayer
 
 
 def as_python(

@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QVBoxLayout, QWidget
 from ...pixel.parameters import ForestParameters
 from ...pixel.prediction import Output
 from ..forms import form_for
+from ..section import Section, enable, row
 from .outputs import PROBABILITIES, SEGMENTATION, UNCERTAINTY
-from .section import Section, enable, row
 
 _OUTPUTS: tuple[tuple[Output, str, str, bool], ...] = (
     (SEGMENTATION, "Segmentation", "The most probable class of every pixel, as a Labels layer.", True),

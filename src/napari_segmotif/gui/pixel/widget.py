@@ -14,6 +14,7 @@ from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
 from ..results import add_annotation
 from ..runner import JobRunner
+from ..section import enable
 from ..teardown import teardown_on_close
 from .checks import Checks, Importances
 from .classes import (
@@ -35,7 +36,6 @@ from .model_panel import LayerDialog
 from .next_region import NextRegions
 from .object_jobs import ObjectJobs, Objects
 from .outputs import OutputLayers, color
-from .section import enable
 from .session import Session
 from .sparse import places_of
 from .warm_up import is_warm, warm_up

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Layer
+from napari.layers import Layer
 from napari.utils.notifications import show_warning
 
-from ...common.axes import COLOR_NAMES, ImageSource
+from ...common.axes import COLOR_NAMES
 from ...common.progress import CancelToken, Job
 from ...errors import AnnotationError, InputError, SegmotifError
-from ..layers import LayerSnapshot, guess_axes, snapshot_image, snapshot_labels
+from ..layers import LayerSnapshot, snapshot_image, snapshot_labels
 from ..runner import JobRunner
 from .class_table import ClassTable
 from .copies import Copies
@@ -21,7 +21,6 @@ from .data_panel import DataPanel, PairOfLayers
 from .feature_grid import FeatureGrid
 from .intent import Intent, Pair
 from .outputs import OutputLayers
-from .recipe import FileOfLayer
 from .session import Session
 from .train_panel import TrainPanel
 
@@ -158,11 +157,3 @@ class Workbench:
 
 
 FOLLOWING = "Live"
-
-
-def file_of(layer: Layer | None, image: ImageSource) -> FileOfLayer:
-    """Say where a layer's data come from; `image` says what their axes are."""
-    path = getattr(getattr(layer, "source", None), "path", None)
-    name = layer.name if layer is not None else "image"
-    chosen = isinstance(layer, Image) and guess_axes(layer) != image.axes
-    return FileOfLayer(name, str(path) if path else None, image.axes, image.spacing, chosen)

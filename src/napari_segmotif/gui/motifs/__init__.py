@@ -1,0 +1,1 @@
+"""The Motif detector: the widget, its panels and its result layers."""

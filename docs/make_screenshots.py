@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import napari
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_segmotif.gui.demo import Demo
 from napari_segmotif.gui.demo_strokes import CLASSES
+from napari_segmotif.gui.motifs.colors import motif_colors
 from napari_segmotif.gui.virtual_display import display
 
 
@@ -51,20 +53,22 @@ def main() -> None:
         viewer.close()
         take_motif_pictures(folder)
     for path in folder.glob("pixel-*.png"):
-        shrink(path)
+        shrink(path, [entry.color for entry in CLASSES])
+    for path in folder.glob("motifs-*.png"):
+        shrink(path, motif_colors(3))
 
 
-def shrink(path: Path) -> None:
-    """Keep 256 colours, the classes' among them: a picture for a web page need not have more."""
+def shrink(path: Path, colors: Sequence[str]) -> None:
+    """Keep 256 colours, some given ones among them: a picture for a web page need not have more."""
     with Image.open(path) as opened:
         picture = opened.convert("RGB")
-    with_classes = Image.new("RGB", (picture.width, picture.height + 20 * len(CLASSES)))
-    with_classes.paste(picture)
-    for number, entry in enumerate(CLASSES):
+    with_colors = Image.new("RGB", (picture.width, picture.height + 20 * len(colors)))
+    with_colors.paste(picture)
+    for number, color in enumerate(colors):
         top = picture.height + 20 * number
-        with_classes.paste(entry.color, (0, top, picture.width, top + 20))
-    colors = with_classes.quantize(256, dither=Image.Dither.NONE)
-    picture.quantize(palette=colors, dither=Image.Dither.NONE).save(path, optimize=True)
+        with_colors.paste(color, (0, top, picture.width, top + 20))
+    palette = with_colors.quantize(256, dither=Image.Dither.NONE)
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def crop(demo: Demo, path: Path, section: str) -> None:

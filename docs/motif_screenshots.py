@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import napari
-from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_segmotif.gui.motifs.widget import MotifDetectorWidget
@@ -33,7 +32,7 @@ def take_motif_pictures(folder: Path) -> None:
     occurrence = next(one for one in widget.found.model.occurrences_ if one.frame > 100)
     widget.go_to(occurrence.frame)
     # A little later, when some of its cells have fired.
-    viewer.dims.set_current_step(0, occurrence.frame + int(widget.found.lengths[occurrence.motif]) // 2)
+    viewer.dims.set_current_step(0, occurrence.frame + int(widget.found.lengths[occurrence.motif]) // 3)
     _picture(viewer, folder / "motifs-activations.png")
     widget.form.cell_layer.choose(viewer.layers["Assemblies cells"])
     widget.wait(_PATIENCE_S)
@@ -46,10 +45,6 @@ def take_motif_pictures(folder: Path) -> None:
     widget.form.motifs.explained_wanted.emit("residual", True)
     _picture(viewer, folder / "motifs-residual.png")
     viewer.close()
-    for path in folder.glob("motifs-*.png"):
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _run(widget: MotifDetectorWidget) -> None:

@@ -42,9 +42,11 @@ def assemblies() -> list[LayerData]:
             "units": ("second", *(opened.units or ("pixel", "pixel"))),
             "axis_labels": tuple(opened.axes.lower()),
         }
+    # napari shows 8 bits from 0 to 255, of which the video fills a small part.
+    seen = {"contrast_limits": (int(video.min()), int(np.percentile(video, 99.9)))}
     cells, place, _ = _read("assemblies_cells.ome.tif")
     return [
-        (video, {"name": "Assemblies", **in_time}, "image"),
+        (video, {"name": "Assemblies", **seen, **in_time}, "image"),
         (cells, {"name": "Assemblies cells", "visible": False, **place}, "labels"),
     ]
 

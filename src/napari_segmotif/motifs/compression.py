@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from ..common.progress import CancelToken, Job, Progress
 from .events import find_events, hits_of
 from .findings import FitState
+from .footprint_fitting import distances
 from .footprints import Footprints, find_footprints
 from .parameters import VideoParameters
 from .preprocessing import PreparedVideo
@@ -21,7 +22,9 @@ from .transients import Transient, find_spikes, fit_transient
 
 F32 = NDArray[np.float32]
 
-_SHARED = 0.1  # cosine of two footprints from which their noise and spikes may be one
+_SHARED = 0.05  # cosine of two footprints from which their noise and spikes may be one
+_TOGETHER = 0.4  # correlation of neighbours from which they may be one cell
+_NEAR = 2.2  # cell radii between the centres of neighbours
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def compress_video(
             yield _progress(0.3 + 0.6 * (start + len(frames)) / n_frames, f"reading {len(footprints)} cells")
     yield _progress(0.9, "looking for spikes")
     traces /= reader.noise[:, None]
-    return footprints, compress_traces(traces, frame_rate, _groups(footprints))
+    return footprints, compress_traces(traces, frame_rate, _groups(footprints, traces))
 
 
 def compress_traces(traces: F32, frame_rate: float, groups: NDArray[np.intp]) -> Compressed:
@@ -134,8 +137,11 @@ def _in_full(footprints: Footprints, prepared: PreparedVideo) -> Footprints:
     return Footprints(weights, shape, footprints.radius * bin_size)
 
 
-def _groups(footprints: Footprints) -> NDArray[np.intp]:
+def _groups(footprints: Footprints, traces: F32) -> NDArray[np.intp]:
+    """Components that may be parts of one cell: neighbours that share pixels, or mostly act together."""
     if not len(footprints):
         return np.zeros(0, np.intp)
-    overlap = (footprints.weights @ footprints.weights.T) > _SHARED
-    return np.asarray(connected_components(overlap, directed=False)[1], np.intp)
+    near = distances(footprints.weights, footprints.shape) < _NEAR * footprints.radius
+    overlap = (footprints.weights @ footprints.weights.T).toarray() > _SHARED
+    together = np.nan_to_num(np.corrcoef(traces)) > _TOGETHER if len(traces) > 1 else np.ones((1, 1), bool)
+    return np.asarray(connected_components(near & (overlap | together), directed=False)[1], np.intp)

@@ -23,6 +23,8 @@ F32 = NDArray[np.float32]
 
 _EXTRA = 3
 """So many more motifs than asked are looked for: those that are not significant are dropped."""
+_LEAST_OCCURRENCES = 4
+"""What happened less often cannot be found on some frames and tested on others."""
 _POSSIBLE = 0.2
 """A candidate that is not significant is still shown below this p-value."""
 _SEARCH, _TEST = 0.4, 1.0
@@ -72,6 +74,7 @@ def discover(
         prior=prior,
         token=token,
     )
+    candidates = [candidate for candidate in candidates if len(candidate.starts) >= _LEAST_OCCURRENCES]
     if not candidates:
         return nothing
     if stop is not None and stop.cancelled:

@@ -17,7 +17,9 @@ Row = tuple[NDArray[np.intp], F32]
 """Pixels of a footprint, and their weights."""
 
 _EDGE = 0.15  # of a footprint's peak: what is fainter does not belong to it
-_SAME_TRACE = 0.9
+_SAME_TRACE = 0.85
+_ON_TOP = 0.75
+_SIDE_BY_SIDE = 1.3  # cell radii between the centres
 _STRONG = 0.2  # of a trace's largest values: what is weaker is rectified noise
 
 
@@ -31,7 +33,9 @@ def as_matrix(rows: Sequence[Row], n_pixels: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((values, where, pointers), shape=(len(rows), n_pixels))
 
 
-def refine_rows(rows: list[Row], flat: F32, shape: tuple[int, int], token: CancelToken | None) -> list[Row]:
+def refine_rows(
+    rows: list[Row], flat: F32, shape: tuple[int, int], radius: float, token: CancelToken | None = None
+) -> list[Row]:
     """Alternate between traces and footprints, then merge what is one cell seen twice."""
     rows = [row for row in rows if row is not None]
     for _ in range(3):
@@ -40,7 +44,7 @@ def refine_rows(rows: list[Row], flat: F32, shape: tuple[int, int], token: Cance
         weights = as_matrix(rows, flat.shape[1])
         traces = non_negative_traces(weights, flat)
         rows = updated(rows, strong_parts(traces), flat, shape)
-    return _merged(rows, flat, shape)
+    return merged(rows, flat, shape, radius)
 
 
 def non_negative_traces(
@@ -90,26 +94,37 @@ def updated(rows: list[Row], traces: F32, flat: F32, shape: tuple[int, int]) -> 
     return updated
 
 
-def _merged(rows: list[Row], flat: F32, shape: tuple[int, int]) -> list[Row]:
-    """Join components that overlap and always act together."""
+def merged(rows: list[Row], flat: F32, shape: tuple[int, int], radius: float) -> list[Row]:
+    """Join components that are one cell seen twice: side by side, and always acting together."""
+    if len(rows) < 2:
+        return rows
     weights = as_matrix(rows, flat.shape[1])
     overlap = (weights @ weights.T).toarray()
-    traces = np.asarray(weights @ flat.T)
-    together = np.corrcoef(traces) if len(rows) > 1 else np.ones((1, 1))
+    traces = non_negative_traces(weights, flat)
+    together = np.nan_to_num(np.corrcoef(traces + 1e-6 * np.arange(traces.shape[1])))
+    near = distances(weights, shape) < _SIDE_BY_SIDE * radius
+    strength = np.sqrt(np.mean(np.square(traces), axis=1))
     gone: set[int] = set()
-    for a in range(len(rows)):
-        for b in range(a + 1, len(rows)):
-            if a in gone or b in gone or overlap[a, b] < 0.2:
-                continue
-            if overlap[a, b] > 0.75 or together[a, b] > _SAME_TRACE:
-                joined = np.zeros(shape[0] * shape[1], np.float32)
-                for row in (a, b):
-                    strength = float(np.sqrt(np.mean(traces[row] ** 2)))
-                    joined[rows[row][0]] = np.maximum(joined[rows[row][0]], strength * rows[row][1])
-                where = np.nonzero(joined)[0]
-                rows[a] = (where, joined[where] / np.linalg.norm(joined))
-                gone.add(b)
+    for a, b in np.argwhere(np.triu(near & ((overlap > _ON_TOP) | (together > _SAME_TRACE)), 1)):
+        if a in gone or b in gone:
+            continue
+        joined = np.zeros(shape[0] * shape[1], np.float32)
+        for row in (a, b):
+            where, values = rows[row]
+            joined[where] += strength[row] * values
+        where = np.nonzero(joined)[0]
+        rows[a] = (where, joined[where] / np.linalg.norm(joined))
+        gone.add(int(b))
     return [row for k, row in enumerate(rows) if k not in gone]
+
+
+def distances(weights: sparse.csr_matrix, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Distances (K, K) in pixels between the centres of footprints (K, Y·X)."""
+    ys, xs = np.divmod(np.arange(shape[0] * shape[1]), shape[1])
+    total = np.maximum(np.asarray(weights.sum(axis=1)).ravel(), 1e-12)
+    centres = np.stack([(weights @ ys) / total, (weights @ xs) / total], axis=1)
+    result: NDArray[np.float64] = np.hypot(*(centres[:, None] - centres[None]).transpose(2, 0, 1))
+    return result
 
 
 def trimmed(

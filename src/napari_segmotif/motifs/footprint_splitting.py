@@ -24,7 +24,9 @@ F32 = NDArray[np.float32]
 _BEYOND_NOISE = 1.15  # times the largest singular value that noise has
 _APART = 0.6  # cell radii between the centres of the two
 _MOST_ALIKE = 0.75  # cosine of their footprints
+_SAME_TRACE = 0.8  # correlation of their traces from which they are one after all
 _ITERATIONS = 12
+_POWER_STEPS = 30
 
 
 def split_rows(
@@ -57,7 +59,7 @@ def split_rows(
         result += _parts(row, own, shape, radius) or [row]
     if len(result) == len(rows):
         return rows
-    return refine_rows(result, flat, shape, token)
+    return refine_rows(result, flat, shape, radius, token)
 
 
 def _parts(row: Row, own: F32, shape: tuple[int, int], radius: float) -> list[Row] | None:
@@ -65,13 +67,15 @@ def _parts(row: Row, own: F32, shape: tuple[int, int], radius: float) -> list[Ro
     where, values = row
     n_frames, n_pixels = own.shape
     noise = np.sqrt(n_frames) + np.sqrt(n_pixels)
-    singular = np.linalg.svd(own.T @ own if n_pixels < n_frames else own @ own.T, compute_uv=False)
-    if len(singular) < 2 or np.sqrt(singular[1]) < _BEYOND_NOISE * noise:
+    first, along, _ = _leading(own, values)
+    if _leading(own - np.outer(along, first), first)[2] < _BEYOND_NOISE * noise:
         return None
     ys, xs = np.divmod(where, shape[1])
     sides = _sides(ys, xs, values)
     footprints = np.stack([np.where(side, values, 0.05 * values) for side in sides]).astype(np.float64)
-    footprints = _two_sources(own, footprints)
+    footprints, traces = _two_sources(own, footprints)
+    if np.corrcoef(traces)[0, 1] > _SAME_TRACE:
+        return None
     centres = footprints @ np.stack([ys, xs], axis=1) / footprints.sum(axis=1, keepdims=True)
     norms = np.linalg.norm(footprints, axis=1)
     alike = float(footprints[0] @ footprints[1] / np.prod(norms))
@@ -89,6 +93,19 @@ def _parts(row: Row, own: F32, shape: tuple[int, int], radius: float) -> list[Ro
     return parts
 
 
+def _leading(own: F32, start: F32) -> tuple[F32, F32, float]:
+    """The leading singular vector over pixels, what goes with it over time, and its singular value.
+
+    By power iteration: a full decomposition of every patch would take longer than all the rest.
+    """
+    image = start + 1e-3 * own[int(np.argmax(np.square(own).sum(axis=1)))]
+    for _ in range(_POWER_STEPS):
+        image = (own @ image) @ own
+        image = image / max(float(np.linalg.norm(image)), 1e-12)
+    along = own @ image
+    return image, along, float(np.linalg.norm(along))
+
+
 def _sides(ys: NDArray[np.intp], xs: NDArray[np.intp], values: F32) -> list[NDArray[np.bool_]]:
     """The pixels on either side of a component's middle, along its long axis."""
     points = np.stack([ys, xs]).astype(np.float64)
@@ -98,18 +115,11 @@ def _sides(ys: NDArray[np.intp], xs: NDArray[np.intp], values: F32) -> list[NDAr
     return [side, ~side]
 
 
-def _two_sources(own: F32, footprints: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Non-negative factorisation of a patch (T, n) into two sources; returns their footprints (2, n)."""
+def _two_sources(own: F32, footprints: NDArray[np.float64]) -> tuple[NDArray[np.float64], F32]:
+    """Non-negative factorisation of a patch (T, n) into two: footprints (2, n) and traces (2, T)."""
     for _ in range(_ITERATIONS):
         footprints = footprints / np.maximum(np.linalg.norm(footprints, axis=1, keepdims=True), 1e-12)
-        gram = footprints @ footprints.T
-        projected = footprints @ own.T
-        traces = np.maximum(projected, 0)
-        for _ in range(10):
-            for k in (0, 1):
-                other = 1 - k
-                traces[k] = np.maximum(projected[k] - gram[k, other] * traces[other], 0)
-        traces = strong_parts(traces.astype(np.float32)).astype(np.float64)
+        traces = strong_parts(_traces_of_two(footprints, own)).astype(np.float64)
         gram, projected = traces @ traces.T, traces @ own
         for _ in range(10):
             for k in (0, 1):
@@ -117,4 +127,16 @@ def _two_sources(own: F32, footprints: NDArray[np.float64]) -> NDArray[np.float6
                 if gram[k, k] > 0:
                     explained = gram[k, other] * footprints[other]
                     footprints[k] = np.maximum((projected[k] - explained) / gram[k, k], 0)
-    return footprints
+    return footprints, _traces_of_two(footprints, own)
+
+
+def _traces_of_two(footprints: NDArray[np.float64], own: F32) -> F32:
+    """Non-negative traces (2, T) of two footprints (2, n)."""
+    gram, projected = footprints @ footprints.T, footprints @ own.T
+    gram = np.maximum(gram, 1e-12)
+    traces = np.maximum(projected / np.diag(gram)[:, None], 0)
+    for _ in range(10):
+        for k in (0, 1):
+            other = 1 - k
+            traces[k] = np.maximum((projected[k] - gram[k, other] * traces[other]) / gram[k, k], 0)
+    return traces.astype(np.float32)

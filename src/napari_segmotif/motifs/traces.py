@@ -56,6 +56,10 @@ class TraceReader:
 def _surrounds(footprints: Footprints) -> sparse.csr_matrix:
     """What the light around each component adds to its trace: a ring of pixels that are in no component."""
     weights, (height, width) = footprints.weights, footprints.shape
+    if not len(footprints):
+        return sparse.csr_matrix(weights.shape, dtype=np.float32)
+    if not len(footprints):
+        return sparse.csr_matrix(weights.shape, dtype=np.float32)
     taken = np.asarray(weights.max(axis=0).todense()).ravel() > 0
     rows, columns, values = [], [], []
     ys, xs = np.divmod(np.arange(height * width), width)

@@ -14,7 +14,7 @@ from .crop import Crop
 if TYPE_CHECKING:
     from ...motifs.lemonade import LeMoNADe
 
-_QUIET = 0.05  # of a motif's peak: frames below this are its empty ends
+_QUIET = 0.2  # of a motif's peak: frames below this are its empty ends
 _AREA = 0.3  # of a motif's peak: pixels above this decide about its centre
 
 
@@ -30,6 +30,8 @@ class Found:
         (M, Y, X) float32: each motif's maximum over time, scaled to [0, 1].
     centers
         (M, 2) centroid of each motif in pixels (y, x).
+    peak
+        Brightest value of all motifs, in image units.
     onsets
         (M, Y, X) float32: when each pixel is brightest, as a share of the motif's length.
     lengths
@@ -44,6 +46,7 @@ class Found:
 
     model: LeMoNADe
     maps: NDArray[np.float32]
+    peak: float
     onsets: NDArray[np.float32]
     centers: NDArray[np.float64]
     lengths: NDArray[np.intp]
@@ -75,15 +78,17 @@ def look_at(model: LeMoNADe, crop: Crop | None = None) -> Found:
     maps = np.zeros((len(motifs), *model.frame_shape_), np.float32)
     onsets = np.zeros_like(maps)
     lengths = np.zeros(len(motifs), np.intp)
+    largest = 0.0
     for index, motif in enumerate(motifs):
         maps[index] = np.maximum(motif.max(axis=0), 0)
         peak = float(maps[index].max())
+        largest = max(largest, peak)
         if peak > 0:
             maps[index] /= peak
             lengths[index] = 1 + np.flatnonzero(motif.max(axis=(1, 2)) > _QUIET * peak)[-1]
             onsets[index] = np.minimum(motif.argmax(axis=0) / max(1, lengths[index] - 1), 1)
     centers = np.array([_center(one) for one in maps]).reshape(-1, 2)
-    return Found(model, maps, onsets, centers, lengths, _colors(model), crop)
+    return Found(model, maps, largest, onsets, centers, lengths, _colors(model), crop)
 
 
 def with_orders(found: Found, cells: NDArray[np.integer]) -> Found:

@@ -124,7 +124,7 @@ class MotifTable(QWidget):
         if math.isnan(one.p):
             tip, p = "the search was stopped before its test", "?"
         texts = (one.name, p, f"{one.n_occurrences:,}", one.length)
-        for column, text in zip((NAME, P, COUNT, LENGTH), (*texts, one.length), strict=True):
+        for column, text in zip((NAME, P, COUNT, LENGTH), texts, strict=True):
             item = QTableWidgetItem(text)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
             item.setToolTip(f"{one.name}: {p_in_words(one.p)} ({tip})")

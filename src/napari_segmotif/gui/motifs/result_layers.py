@@ -167,13 +167,13 @@ class MotifLayers:
     def show_explained(self, kind: str, shown: bool) -> None:
         """Add or remove what the motifs explain ("reconstruction") or do not ("residual")."""
         self.finish()
-        source, video = self._source, self._get_source()
-        if source is None or self._found is None or video is None:
+        source = self._source
+        if source is None or self._found is None or self._get_source() is None:
             return
         if not shown:
             self._remove(kind)
             return
-        self._add(kind, self._explained(kind, self._found, source, video))
+        self._add(kind, self._explained(kind, self._found, source))
         other = "residual" if kind == "reconstruction" else "reconstruction"
         self._move_above(kind, other)  # what was asked for last is what is seen
         self.set_view("video")
@@ -287,21 +287,22 @@ class MotifLayers:
         layer.shown = np.isin(layer.features["motif"].to_numpy() - 1, list(self._ticked))
         return layer
 
-    def _explained(self, kind: str, found: Found, source: LayerSnapshot, video: Layer) -> Layer:
+    def _explained(self, kind: str, found: Found, source: LayerSnapshot) -> Layer:
         from napari.layers import Image
         from napari.utils.colormaps import Colormap
 
-        low, high = (float(value) for value in video.contrast_limits)
+        low, high = (float(value) for value in np.percentile(found.model.baseline_, (0.5, 99.8)))
+        peak = found.peak or 1.0
         place = self._place_in_video(found)
         if kind == "reconstruction":
             return Image(
                 reconstruction(found.model), name=self._named("Reconstruction"),
-                contrast_limits=(low, high), **place,
+                contrast_limits=(low, high + peak), **place,
             )  # fmt: skip
         array = source.array if found.crop is None else source.array[found.crop.region]
-        half = (high - low) / 2
         return Image(
-            residual(found.model, array), name=self._named("Residual"), contrast_limits=(-half, half),
+            residual(found.model, array), name=self._named("Residual"),
+            contrast_limits=(-1.5 * peak, 1.5 * peak),
             colormap=Colormap(["#4da3ff", "black", "#ff9f43"], name="below and above"), **place,
         )  # fmt: skip
 

@@ -25,7 +25,7 @@ from .playing import MotifPlayer, current_frame, go_to_frame
 from .recipe import describe
 from .result_layers import MotifLayers
 from .video_panel import plane_in_view
-from .words import count, seconds_in_words
+from .words import count, seconds_in_words, summary_in_words
 
 
 class MotifDetectorWidget(QWidget):
@@ -205,6 +205,7 @@ class MotifDetectorWidget(QWidget):
         self.player.stop()
         self.layers.show_explained(kind, wanted)
         self.form.motifs.set_view(self.layers.view)
+        self._on_removed()
 
     def _on_ticked(self, motif: int, ticked: bool) -> None:
         self.player.stop()
@@ -301,10 +302,7 @@ class MotifDetectorWidget(QWidget):
         duration = "" if source is None or rate <= 0 else f" · {seconds_in_words(source.shape[0], rate)}"
         form.sections["video"].set_summary(f"{source.name}{duration}" if source else "no video")
         form.sections["find"].set_summary(f"up to {seconds_in_words(length, rate)} long" if rate > 0 else "")
-        n_significant = 0 if found is None else int(np.sum(found.model.significant_))
-        form.sections["motifs"].set_summary(
-            "" if found is None else f"{n_significant} significant of {len(found)}" if len(found) else "none"
-        )
+        form.sections["motifs"].set_summary("" if found is None else summary_in_words(found.model))
         form.sections["activations"].set_summary(
             "" if found is None else count(len(found.model.occurrences_), "occurrence")
         )

@@ -85,6 +85,14 @@ def found_in_words(model: Result) -> str:
     return f"{what}; {count(len(model.occurrences_), 'occurrence')}."
 
 
+def summary_in_words(model: Result) -> str:
+    """Say what a fit found in two or three words, for the head of a section."""
+    n = len(model.p_values_)
+    if np.isnan(model.p_values_).any():
+        return f"{n}, not tested"
+    return f"{int(np.sum(model.significant_))} significant of {n}" if n else "none"
+
+
 def messages_in_words(messages: Sequence[str]) -> str:
     """Put a fit's messages for the user together, one a line."""
     return "\n".join(sentence(message) for message in messages if message)

@@ -74,7 +74,7 @@ def _parts(row: Row, own: F32, shape: tuple[int, int], radius: float) -> list[Ro
     sides = _sides(ys, xs, values)
     footprints = np.stack([np.where(side, values, 0.05 * values) for side in sides]).astype(np.float64)
     footprints, traces = _two_sources(own, footprints)
-    if np.corrcoef(traces)[0, 1] > _SAME_TRACE:
+    if float(np.asarray(np.corrcoef(traces))[0, 1]) > _SAME_TRACE:
         return None
     centres = footprints @ np.stack([ys, xs], axis=1) / footprints.sum(axis=1, keepdims=True)
     norms = np.linalg.norm(footprints, axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ class ActivationPlot(Timeline):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
         painter.drawRoundedRect(QRectF(box.left(), top + line / 2 - 4.5, 9, 9), 2, 2)
-        name = f"★ {row.name}" if row.significant else row.name
+        name = f"★ {row.name}" if row.significant and not math.isnan(row.p_value) else row.name
         width = metrics.horizontalAdvance(name) + 4
         left = box.left() + 14
         ink = self._colors.text if row.significant else self._colors.muted

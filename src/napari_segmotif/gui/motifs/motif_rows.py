@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ class MotifRow:
     def note(self) -> str:
         """Its p-value, and how often it was played."""
         text = p_in_words(self.p_value)
-        if not self.significant:
+        if not (self.significant or math.isnan(self.p_value)):
             text = f"not significant, {text}"
         return f"{text} · {count(len(self.frames), 'time')}"
 
@@ -61,7 +62,7 @@ def rows_of(model: Any, colors: Sequence[str]) -> tuple[MotifRow, ...]:
                 name=motif_name(m),
                 color=colors[m],
                 p_value=float(model.p_values_[m]),
-                significant=bool(model.significant_[m]),
+                significant=bool(model.significant_[m]) or math.isnan(model.p_values_[m]),
                 activation=activation,
                 frames=frames[own],
                 amplitudes=amplitudes[own],

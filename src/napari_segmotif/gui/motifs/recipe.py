@@ -16,7 +16,7 @@ def describe(parameters: MotifParameters, video: FileOfLayer, crop: Crop | None)
     if crop is not None:
         details["region"] = [[part.start, part.stop] for part in crop.region]
     return MotifRecipe.of(
-        MotifJobParameters(settings=parameters, axes=video.axes),
+        MotifJobParameters(settings=parameters),
         [video.path] if video.path else [],
         details,
     )

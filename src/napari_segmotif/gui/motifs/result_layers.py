@@ -353,7 +353,7 @@ class MotifLayers:
 
     def _add(self, name: str, layer: Layer) -> None:
         assert self._source is not None
-        recipe = {**self._recipe, "shows": name}
+        recipe = {**self._recipe, "details": {**self._recipe.get("details", {}), "shows": name}}
         self._layers[name] = add_result(self._viewer, layer, self._source, key=_PREFIX + name, recipe=recipe)
 
     def _remove(self, name: str) -> None:

@@ -26,7 +26,7 @@ QUICK: dict[str, Any] = {
     "n_motifs": 3,
     "motif_length": 15,
     "frame_rate": 15.0,
-    "n_restarts": 60,
+    "n_restarts": 100,
     "n_surrogates": 99,
     "n_steps": 20,
     "device": "cpu",

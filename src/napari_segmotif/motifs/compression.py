@@ -65,7 +65,8 @@ def compress_video(
 ) -> Job[tuple[Footprints, Compressed]]:
     """Find the components of a video and read their traces, as a job.
 
-    The footprints are in full resolution, in units of the pixels' noise.
+    The footprints are in full resolution, in units of the pixels' noise. `prepared.decimated` is used up: it
+    is divided by the noise in place.
     """
     yield _progress(0.0, "looking for cells")
     footprints = _in_full(_found(prepared, parameters, token), prepared)

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.measure import label
 
 from ..common.progress import CancelToken
+from .projection import project
 
 F32 = NDArray[np.float32]
 Row = tuple[NDArray[np.intp], F32]
@@ -51,7 +52,7 @@ def non_negative_traces(
     weights: sparse.csr_matrix, flat: F32, start: F32 | None = None, n_sweeps: int = 8
 ) -> F32:
     """Non-negative traces (K, T) that explain the video best: block coordinate descent."""
-    projected = np.asarray(weights @ flat.T, dtype=np.float32)
+    projected = project(weights, flat)
     gram = (weights @ weights.T).tocsr()
     traces = np.maximum(projected, 0) if start is None else start
     for _ in range(n_sweeps):

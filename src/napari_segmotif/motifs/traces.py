@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from .footprints import Footprints
+from .projection import project
 
 F32 = NDArray[np.float32]
 _RING = (1.6, 3.2)  # inner and outer radius of the surround, in radii of a cell
@@ -41,16 +40,9 @@ class TraceReader:
 
     def read(self, frames: F32) -> F32:
         """Traces (K, n) of frames (n, Y, X)."""
-        projected = np.asarray(self._projection @ frames.reshape(len(frames), -1).T)
+        projected = project(self._projection, frames.reshape(len(frames), -1))
         result: F32 = (self._unmixing @ projected).astype(np.float32)
         return result
-
-    def read_all(self, blocks: Iterator[tuple[int, F32]], n_frames: int) -> F32:
-        """Traces (K, T) of a video that comes in blocks (start, frames)."""
-        traces = np.empty((len(self._unmixing), n_frames), np.float32)
-        for start, frames in blocks:
-            traces[:, start : start + len(frames)] = self.read(frames)
-        return traces
 
 
 def _surrounds(footprints: Footprints) -> sparse.csr_matrix:

@@ -85,9 +85,8 @@ def test_it_is_known_when_they_were_played(found: LeMoNADe, video: SimulatedVide
     assert occurrences_f1(found, video) > 0.9
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_other_videos_give_their_motifs(small: Settings, quick: Settings, seed: int) -> None:
-    truth = simulate_video(**{**small, "random_state": seed})
+def test_another_video_gives_its_motifs(small: Settings, quick: Settings) -> None:
+    truth = simulate_video(**{**small, "random_state": 1})
     model = LeMoNADe(**quick).fit(truth.video)
     assert similarity_to(model, truth).recall == 1
     assert occurrences_f1(model, truth) > 0.85

@@ -10,7 +10,8 @@ from .templates import Template, base_rates, search_templates, template_of
 
 F32 = NDArray[np.float32]
 
-_SAME = 0.5  # cosine, at the best shift, from which two templates are one
+SAME = 0.5
+"""Cosine, at the best shift, from which two templates are one."""
 _ROUNDS = 3
 
 
@@ -54,7 +55,7 @@ def find_consensus(
                 again = template_of(remaining, part.starts, length, rates, prior)
                 if again.gain <= 0 or again.gain < 0.3 * part.gain:
                     continue  # a better one has explained it
-                if any(shifted_cosine(again.shares, other.shares)[0] >= _SAME for other in found):
+                if any(shifted_cosine(again.shares, other.shares)[0] >= SAME for other in found):
                     continue
                 found.append(again)
                 remove(remaining, again)
@@ -87,7 +88,7 @@ def distinct(templates: list[Template]) -> list[Template]:
     """The best of each group of templates that are the same up to a shift in time."""
     kept: list[Template] = []
     for template in templates:
-        if all(shifted_cosine(template.shares, other.shares)[0] < _SAME for other in kept):
+        if all(shifted_cosine(template.shares, other.shares)[0] < SAME for other in kept):
             kept.append(template)
     return kept
 

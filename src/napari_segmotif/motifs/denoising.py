@@ -38,6 +38,7 @@ def _common_shapes(compressed: Compressed, shares: F32, activations: F32) -> F32
     shapes = np.zeros((n_motifs, length, n_rows), np.float32)
     for m in range(n_motifs):
         shapes[m] = play_transients(shares[m], compressed.transient).T
+    shapes = _in_time(shapes, compressed.traces, activations)
     played = np.stack([play_motifs(shapes[m : m + 1], activations[m : m + 1]) for m in range(n_motifs)])
     for k in range(n_rows):
         used = np.flatnonzero(shares[:, k].any(axis=1))
@@ -49,6 +50,29 @@ def _common_shapes(compressed: Compressed, shares: F32, activations: F32) -> F32
         heights = np.maximum(np.linalg.solve(gram, basis @ trace), 0)
         shapes[used, :, k] *= heights[:, None].astype(np.float32)
     return shapes
+
+
+def _in_time(shapes: F32, traces: F32, activations: F32) -> F32:
+    """Shapes moved by up to a frame to where the traces want them: a hit is three frames wide."""
+    best = np.zeros((len(shapes), shapes.shape[2]))
+    result = shapes.copy()
+    for step in (0, -1, 1):
+        moved = np.zeros_like(shapes)
+        if step == 0:
+            moved[:] = shapes
+        elif step > 0:
+            moved[:, step:] = shapes[:, :-step]
+        else:
+            moved[:, :step] = shapes[:, -step:]
+        for m in range(len(shapes)):
+            played = play_motifs(moved[m : m + 1], activations[m : m + 1])
+            played -= played.mean(axis=1, keepdims=True)
+            norm = np.maximum(np.linalg.norm(played, axis=1), 1e-6)
+            match = np.einsum("kt,kt->k", played, traces) / norm
+            better = match > best[m] * (1 + 1e-6)
+            best[m] = np.where(better, match, best[m])
+            result[m][:, better] = moved[m][:, better]
+    return result
 
 
 def _drawn(traces: F32, shapes: F32, activations: F32, part: NDArray[np.bool_], trust: float) -> F32:

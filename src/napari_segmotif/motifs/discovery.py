@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..common.progress import CancelToken, Job, Progress
 from .compression import Compressed
-from .consensus import find_consensus
+from .consensus import SAME, find_consensus, shifted_cosine
 from .findings import FitState
 from .held_out import held_out_p_values
 from .parameters import SearchParameters
@@ -86,8 +86,18 @@ def discover(
         return nothing
     templates = align([candidates[m] for m in chosen], hits, compressed.transient, prior)
     templates = code_jointly(compressed, templates, prior, token)
-    below = int(np.sum(p_values < parameters.significance_level))
-    return Discovery(tuple(templates), p_values[chosen], below)
+    different = _different(templates)
+    below = int(np.sum(p_values < parameters.significance_level)) - (len(chosen) - len(different))
+    return Discovery(tuple(templates[m] for m in different), p_values[[chosen[m] for m in different]], below)
+
+
+def _different(templates: list[Template]) -> list[int]:
+    """The first of each group of templates that have become the same."""
+    kept: list[int] = []
+    for m, template in enumerate(templates):
+        if all(shifted_cosine(template.shares, templates[k].shares)[0] < SAME for k in kept):
+            kept.append(m)
+    return kept
 
 
 def _tested(

@@ -78,8 +78,13 @@ def peaks_of(
 
 
 def useful_length(shares: NDArray[np.float32], decay: float, motif_length: int) -> int:
-    """Frames that motifs (M, K, F) fill, the decay of their last transients included; F if there are none."""
+    """Frames that motifs (M, K, F) fill, with the decay of their last transients; F if there are none."""
     used = np.flatnonzero(shares.any(axis=(0, 1))) if len(shares) else np.zeros(0, np.intp)
     if not len(used):
         return motif_length
-    return int(min(motif_length, used[-1] + 1 + np.ceil(2 * decay)))
+    return int(min(motif_length, used[-1] + 1 + np.ceil(decay)))
+
+
+def reaches_the_end(shares: NDArray[np.float32]) -> bool:
+    """Whether motifs (M, K, F) have spikes in their last frames, so that more may follow."""
+    return bool(shares[..., -2:].any())

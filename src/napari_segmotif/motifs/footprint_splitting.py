@@ -54,8 +54,10 @@ def split_rows(
     for k, row in enumerate(rows):
         if token is not None:
             token.raise_if_cancelled()
-        where, values = row
-        own = flat[:, where] - traces.T @ columns[:, where].toarray() + np.outer(traces[k], values)
+        where = row[0]
+        others = columns[:, where].tocsr()
+        beside = [j for j in np.flatnonzero(np.diff(others.indptr)) if j != k]
+        own = flat[:, where] - traces[beside].T @ others[beside].toarray()
         result += _parts(row, own, shape, radius) or [row]
     if len(result) == len(rows):
         return rows

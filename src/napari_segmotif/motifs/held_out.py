@@ -2,9 +2,9 @@
 
 The video is cut into blocks. For each of a few folds, templates are searched anew on the blocks of the other
 folds; those like a candidate are matched with the frames left out, and with surrogates of these in which
-every cell was shifted in a circle by itself: each cell stays as it is, but no motif is left. The largest
-statistic of all candidates is compared (Westfall and Young, 1993): among all that is found in a motif-free
-video, anything is significant in at most the asked share of videos.
+every cell was shifted in a circle by itself: each cell stays as it is, but no motif is left. Compared is the
+largest statistic of all templates that a fold found (Westfall and Young, 1993): among all that is found in a
+motif-free video, anything is significant in at most the asked share of videos.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from . import model_file
 from .compression import Compressed, compress_video
 from .denoising import motif_traces
 from .discovery import Discovery, discover
-from .findings import FitState, Occurrence, occurrences_of, useful_length
+from .findings import FitState, Occurrence, occurrences_of, reaches_the_end, useful_length
 from .motion import undo_motion
 from .parameters import MotifParameters
 from .plain import fit_plain
@@ -213,7 +213,10 @@ class LeMoNADe:
         self.suggested_n_motifs_ = found.discovery.n_significant
         self.stopped_early_ = stopped
         self.n_frames_, self.frame_shape_ = source.n_frames, (source.height, source.width)
-        self.messages_ = (*prepared.messages, *what_to_know(self, len(compressed)))
+        self.messages_ = (
+            *prepared.messages,
+            *what_to_know(self, len(compressed), cut_off=reaches_the_end(refined.shares)),
+        )
 
     def reconstruct(self, start: int = 0, stop: int | None = None) -> F32:
         """What the model takes frames start..stop of the video to be, (n, Y, X) float32 in image units."""

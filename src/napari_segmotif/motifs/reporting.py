@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 _FEW = 4  # occurrences below which a motif is worth a warning
 
 
-def what_to_know(model: LeMoNADe | SparseConvolutionalCoding, n_components: int) -> tuple[str, ...]:
-    """What should be told about a fit, each in a sentence."""
+def what_to_know(
+    model: LeMoNADe | SparseConvolutionalCoding, n_components: int, *, cut_off: bool
+) -> tuple[str, ...]:
+    """What should be told about a fit, each in a sentence; `cut_off`: spikes at the very end of a motif."""
     messages = []
     if n_components == 0:
         messages.append(
@@ -35,7 +37,7 @@ def what_to_know(model: LeMoNADe | SparseConvolutionalCoding, n_components: int)
             f"{model.suggested_n_motifs_} motifs are significant: ask for more than "
             f"{model.parameters.n_motifs} to get them all"
         )
-    if model.significant_.any() and model.suggested_motif_length_ >= model.parameters.motif_length:
+    if model.significant_.any() and cut_off:
         messages.append(
             f"the motifs fill all {model.parameters.motif_length} frames: a larger length may show more"
         )
@@ -43,7 +45,8 @@ def what_to_know(model: LeMoNADe | SparseConvolutionalCoding, n_components: int)
     rare = [m + 1 for m in np.flatnonzero(model.significant_) if counts[int(m)] < _FEW]
     if rare:
         names = ", ".join(str(number) for number in rare)
-        messages.append(f"motif {names} was played fewer than {_FEW} times: take its shape with care")
+        subject = f"motif {names} was" if len(rare) == 1 else f"motifs {names} were"
+        messages.append(f"{subject} played fewer than {_FEW} times: take the shape with care")
     return tuple(messages)
 
 

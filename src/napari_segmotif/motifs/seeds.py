@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 
 from ..common.progress import CancelToken
 from .footprint_fitting import Row, as_matrix, non_negative_traces
@@ -84,7 +85,8 @@ def seed_trace(rest: Residual, seed: tuple[int, int], radius: float) -> F32:
 def _height_map(rest: Residual, radius: float, token: CancelToken | None) -> F32:
     height, width = rest.shape
     halo = len(_kernel(radius)) // 2
-    step = max(8, _BAND_BYTES // (4 * rest.n_frames * width) - 2 * halo)
+    # The halo is filtered twice over: a band should be a good deal higher than that.
+    step = max(3 * halo, _BAND_BYTES // (4 * rest.n_frames * width) - 2 * halo)
     result = np.empty(rest.shape, np.float32)
     for y in range(0, height, step):
         y0, y1 = max(0, y - halo), min(height, y + step + halo)
@@ -98,8 +100,10 @@ def event_height(traces: F32) -> F32:
     """Mean of the strongest moments along the first axis: rare events set cells apart from noise."""
     n = max(3, round(_EVENT_SHARE * len(traces)))
     n = min(n, len(traces))
-    top = np.partition(traces, len(traces) - n, axis=0)[len(traces) - n :]
-    result: F32 = top.mean(axis=0, dtype=np.float32)
+    # Along the last axis: numpy would gather every pixel's strided frames one by one.
+    by_place = np.ascontiguousarray(np.moveaxis(traces, 0, -1))
+    by_place.partition(by_place.shape[-1] - n, axis=-1)
+    result: F32 = by_place[..., -n:].mean(axis=-1, dtype=np.float32)
     return result
 
 
@@ -123,10 +127,37 @@ def _blurred(block: F32, sigma: float) -> F32:
     if sigma < _WIDE:
         narrow: F32 = gaussian_filter(block, (0, sigma, sigma), mode="nearest", truncate=3)
         return narrow
-    size = max(3, 2 * round((np.sqrt(6 * sigma**2 + 1) - 1) / 2) + 1)
-    for _ in range(2):
-        block = uniform_filter(block, (1, size, size), mode="nearest")
-    return block
+    reach = max(1, round((np.sqrt(6 * sigma**2 + 1) - 1) / 2))
+    wide: F32 = _running_means(np.ascontiguousarray(block), reach)
+    return wide
+
+
+@numba.njit(cache=True, parallel=True)
+def _running_means(block: F32, reach: int) -> F32:
+    """Two running means over 2·reach + 1 pixels along X and along Y; the border's values go on outside."""
+    n, height, width = block.shape
+    result = np.empty_like(block)
+    scale = np.float32(1 / (2 * reach + 1))
+    for i in numba.prange(n):
+        frame = block[i].copy()
+        other = np.empty_like(frame)
+        for _ in range(2):
+            for y in range(height):
+                row = frame[y]
+                total = np.float32(0)
+                for x in range(-reach, reach + 1):
+                    total += row[min(max(x, 0), width - 1)]
+                for x in range(width):
+                    other[y, x] = total * scale
+                    total += row[min(x + reach + 1, width - 1)] - row[max(x - reach, 0)]
+            totals = np.zeros(width, np.float32)
+            for y in range(-reach, reach + 1):
+                totals += other[min(max(y, 0), height - 1)]
+            for y in range(height):
+                frame[y] = totals * scale
+                totals += other[min(y + reach + 1, height - 1)] - other[max(y - reach, 0)]
+        result[i] = frame
+    return result
 
 
 def _sigmas(radius: float) -> tuple[float, float]:
@@ -141,7 +172,7 @@ def _kernel(radius: float) -> F32:
 
 
 def _difference(inner: float, outer: float) -> F32:
-    reach = int(np.ceil(2.6 * outer)) + 2
+    reach = int(np.ceil(2.45 * max(outer, 1.5))) + 2
     impulse = np.zeros((1, 2 * reach + 1, 2 * reach + 1), np.float32)
     impulse[0, reach, reach] = 1
     difference: F32 = (_blurred(impulse, inner) - _blurred(impulse, outer))[0]

@@ -50,8 +50,6 @@ def _surrounds(footprints: Footprints) -> sparse.csr_matrix:
     weights, (height, width) = footprints.weights, footprints.shape
     if not len(footprints):
         return sparse.csr_matrix(weights.shape, dtype=np.float32)
-    if not len(footprints):
-        return sparse.csr_matrix(weights.shape, dtype=np.float32)
     taken = np.asarray(weights.max(axis=0).todense()).ravel() > 0
     rows, columns, values = [], [], []
     ys, xs = np.divmod(np.arange(height * width), width)

@@ -13,7 +13,7 @@ from ..errors import InputError, NotFittedError
 from .compression import Compressed, compress_spikes, compress_traces
 from .denoising import motif_traces
 from .discovery import Discovery, discover
-from .findings import FitState, Occurrence, occurrences_of, useful_length
+from .findings import FitState, Occurrence, occurrences_of, reaches_the_end, useful_length
 from .parameters import TraceParameters
 from .refinement import motifs_of_spikes
 from .reporting import describe, what_to_know
@@ -120,7 +120,9 @@ class SparseConvolutionalCoding:
         )
         self.suggested_n_motifs_ = found.n_significant
         self.n_frames_ = rows.shape[1]
-        self.messages_ = what_to_know(self, int(compressed.hits.any(axis=1).sum()))
+        self.messages_ = what_to_know(
+            self, int(compressed.hits.any(axis=1).sum()), cut_off=reaches_the_end(shares)
+        )
         return self
 
     def summary(self) -> str:

@@ -23,10 +23,12 @@ F32 = NDArray[np.float32]
 
 _EXTRA = 3
 """So many more motifs than asked are looked for: those that are not significant are dropped."""
-_LEAST_OCCURRENCES = 4
-"""What happened less often cannot be found on some frames and tested on others."""
+_OFTEN = 4
+_STRONG = 20.0
+"""A candidate that explains so much (log-likelihood ratio) is tested even if it was played less often than that,
+and shown even if it is not significant."""
 _POSSIBLE = 0.2
-"""A candidate that is not significant is still shown below this p-value."""
+"""So is any candidate below this p-value."""
 _SEARCH, _TEST = 0.4, 1.0
 
 
@@ -74,7 +76,7 @@ def discover(
         prior=prior,
         token=token,
     )
-    candidates = [candidate for candidate in candidates if len(candidate.starts) >= _LEAST_OCCURRENCES]
+    candidates = [one for one in candidates if len(one.starts) >= _OFTEN or one.gain > _STRONG]
     if not candidates:
         return nothing
     if stop is not None and stop.cancelled:
@@ -135,7 +137,8 @@ def _chosen(
     """The candidates to keep, by p-value and then strength, at most as many as asked for."""
     order = sorted(range(len(candidates)), key=lambda m: (_or_one(float(p_values[m])), -candidates[m].gain))
     untested = bool(np.isnan(p_values).all())
-    possible = [m for m in order if untested or p_values[m] < max(_POSSIBLE, parameters.significance_level)]
+    most = max(_POSSIBLE, parameters.significance_level)
+    possible = [m for m in order if untested or p_values[m] < most or candidates[m].gain > _STRONG]
     return possible[: parameters.n_motifs]
 
 

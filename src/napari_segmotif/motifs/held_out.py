@@ -21,7 +21,7 @@ from .templates import Template
 
 F32 = NDArray[np.float32]
 
-_FOLDS = 4
+_FOLDS = 6
 _BLOCKS = 12  # at most
 _BLOCK_LENGTH = 5  # at least, in motif lengths
 _LIKE = 0.3  # cosine from which a fold's template is taken for the candidate

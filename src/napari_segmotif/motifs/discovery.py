@@ -25,8 +25,8 @@ _EXTRA = 3
 """So many more motifs than asked are looked for: those that are not significant are dropped."""
 _OFTEN = 4
 _STRONG = 20.0
-"""A candidate that explains so much (log-likelihood ratio) is tested even if it was played less often than that,
-and shown even if it is not significant."""
+"""A candidate that explains so much (log-likelihood ratio) is tested even if it was played less often than
+that, and shown even if it is not significant."""
 _POSSIBLE = 0.2
 """So is any candidate below this p-value."""
 _SEARCH, _TEST = 0.4, 1.0
@@ -88,6 +88,7 @@ def discover(
         return nothing
     templates = align([candidates[m] for m in chosen], hits, compressed.transient, prior)
     templates = code_jointly(compressed, templates, prior, token)
+    templates = align(templates, hits, compressed.transient, prior)  # it may have moved by a frame
     different = _different(templates)
     below = int(np.sum(p_values < parameters.significance_level)) - (len(chosen) - len(different))
     return Discovery(tuple(templates[m] for m in different), p_values[[chosen[m] for m in different]], below)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.progress import CancelToken, Job
+from .climb import kept_shares, window_shares
 from .compression import Compressed
 from .findings import peaks_of
 from .parameters import MotifParameters
@@ -63,19 +64,38 @@ def code_jointly(
 
 
 def align(templates: Sequence[Template], hits: F32, transient: Transient, prior: float) -> list[Template]:
-    """Templates whose first spike comes early in the window, with room for its rise and the last decay."""
+    """Templates whose window holds all that repeats, with room for the first rise and the last decay."""
     rates = base_rates(hits, np.ones(hits.shape[1], bool))
     aligned = []
     for template in templates:
         length = template.shares.shape[1]
-        used = np.flatnonzero(template.shares.any(axis=0))
-        room = length - (used[-1] - used[0] + 1)
-        lead = min(room, int(np.ceil(2 * transient.rise)))
-        starts = template.starts + (used[0] - lead)
+        starts = template.starts + _best_shift(
+            hits, template, rates, max(1, int(np.ceil(2 * transient.rise)))
+        )
         starts = starts[(starts >= 0) & (starts + length <= hits.shape[1])]
         again = template_of(hits, starts, length, rates, prior) if len(starts) >= 2 else template
         aligned.append(again if again.gain > 0.7 * template.gain else template)
     return aligned
+
+
+def _best_shift(hits: F32, template: Template, rates: F32, lead: int) -> int:
+    """By how much to move a window so that it holds most, and that first, after so many frames if it can."""
+    length = template.shares.shape[1]
+    reach = length // 2
+    inside = template.starts[(template.starts >= reach) & (template.starts + length + reach <= hits.shape[1])]
+    if len(inside) < 2:
+        return 0
+    mean = window_shares(hits, inside - reach, length + 2 * reach)
+    wide = kept_shares(mean, rates, len(inside), float(np.log(mean.size)))
+    value: F32 = wide.sum(axis=0)
+    held = np.convolve(value, np.ones(length), "valid")
+    fullest = np.flatnonzero(held >= held.max() - 1e-3)
+    used = np.flatnonzero(value[fullest[0] : fullest[0] + length]) + fullest[0]
+    if not len(used):
+        return 0
+    wanted = used[0] - lead
+    nearest: int = int(fullest[np.argmin(np.abs(fullest - wanted))])
+    return nearest - int(reach)
 
 
 def motifs_of_spikes(compressed: Compressed, templates: Sequence[Template]) -> F32:

@@ -66,6 +66,10 @@ def test_the_widget_finds_what_the_estimator_finds(
     widget.keeping.export(tmp_path / "out", False)
     finished(widget)
     assert (tmp_path / "out" / "motif_1.ome.tif").is_file()
+    written = LeMoNADe.load(tmp_path / "out" / "model.segmotif")
+    np.testing.assert_array_equal(written.activations_, direct.activations_)
+    listed = (tmp_path / "out" / "cells.csv").read_text().splitlines()[1:]
+    assert len(listed) == sum(len(order.labels) for order in widget.found.orders)
     widget.layers.show_explained("residual", True)
     left = np.asarray(layer(viewer, "Residual").data)
     np.testing.assert_allclose(left, sample.video - direct.reconstruct(), atol=1e-5)

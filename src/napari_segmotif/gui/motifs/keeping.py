@@ -94,7 +94,8 @@ class Keeping:
             form.say(f"Wrote {count(len(paths), 'file')} to {folder}")
 
         spacing, units = shown.source.spacing, shown.source.units
-        job = partial(work.export, shown.found.model, folder, nwb, spacing, units, recipe.as_json())
+        found = shown.found
+        job = partial(work.export, found.model, folder, nwb, spacing, units, recipe.as_json(), found.orders)
         self._bench.start(job, "Export", on_result=written)
 
     def copy_as_python(self) -> str:

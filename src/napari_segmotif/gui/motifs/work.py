@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from .crop import Crop
 from .found import Found, look_at, with_orders
 
 if TYPE_CHECKING:
+    from ...motifs.cells import MotifCells
     from ...motifs.lemonade import LeMoNADe
 
 _AXES = "TYX"
@@ -99,10 +100,18 @@ def export(
     spacing: tuple[float, ...] | None,
     units: tuple[str, ...] | None,
     recipe: Mapping[str, Any],
+    orders: Sequence[MotifCells],
     token: CancelToken,
 ) -> Job[tuple[Path, ...]]:
-    """Write motifs, activations and occurrences to a folder."""
-    from ...motifs.export import write_results
+    """Write motifs, activations, occurrences, cells and the model to a folder, as the command line does."""
+    from ...motifs.export import make_folder, write_cells, write_results
 
+    folder = make_folder(folder)
+    yield Progress(0, 0, "writing the model")
+    written = [model.save(folder / "model.segmotif")]
+    if orders:
+        written.append(write_cells(folder / "cells.csv", orders, model.parameters.frame_rate))
+    token.raise_if_cancelled()
     yield Progress(0, 0, "writing the results")
-    return write_results(folder, model, nwb=nwb, spacing=spacing, units=units, recipe=dict(recipe))
+    results = write_results(folder, model, nwb=nwb, spacing=spacing, units=units, recipe=dict(recipe))
+    return (*written, *results)

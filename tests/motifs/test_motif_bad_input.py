@@ -144,7 +144,7 @@ def test_noise_alone_has_no_motifs_and_says_so(
     assert not model.significant_.any()
     assert len(model.motifs_) == len(model.activations_) == len(model.p_values_)
     said = " ".join(model.messages_)
-    assert "nothing in the video stands out from its noise" in said or "no motif is significant" in said
+    assert "nothing stands out from the noise" in said or "no motif is significant" in said
     assert "0 significant" in model.summary()
     assert model.messages_[0] in model.summary()
     assert model.reconstruct(0, 2).shape == (2, 48, 48)

@@ -34,13 +34,13 @@ class Compressed:
     Attributes
     ----------
     traces
-        (K, T) float32 with noise of variance 1 in each row.
+        (K, T) float32; noise of variance 1 in each row, if they are traces and no spikes.
     transient
         Shape of a transient.
     hits
         (K, T) float32, 1 where a row has a spike in a frame or beside it, else 0.
     groups
-        (K,) rows that share pixels, and with them noise and spikes, have the same number.
+        (K,) rows that may be parts of one cell have the same number.
     """
 
     traces: F32

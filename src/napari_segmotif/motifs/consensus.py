@@ -25,6 +25,7 @@ def find_consensus(
     *,
     prior: float,
     token: CancelToken | None = None,
+    stop: CancelToken | None = None,
 ) -> list[Template]:
     """Different templates that repeat, the strongest first.
 
@@ -39,12 +40,14 @@ def find_consensus(
         At most so many templates.
     n_restarts
         Restarts of each round.
+    token, stop
+        Cancels; ends the search with what was found.
     """
     remaining = hits.copy()
     found: list[Template] = []
     for _ in range(_ROUNDS):
         searched = search_templates(
-            remaining, length, allowed, n_restarts, generator, prior=prior, token=token
+            remaining, length, allowed, n_restarts, generator, prior=prior, token=token, stop=stop
         )
         rates = base_rates(remaining, allowed)
         fresh = 0
@@ -60,7 +63,7 @@ def find_consensus(
                 found.append(again)
                 remove(remaining, again)
                 fresh += 1
-        if not fresh or len(found) >= n_most:
+        if not fresh or len(found) >= n_most or (stop is not None and stop.cancelled):
             break
     return sorted(found, key=lambda one: -one.gain)[:n_most]
 

@@ -21,15 +21,18 @@ _TRUSTS = (0.5, 2.0, 8.0, 32.0, 128.0)
 """Weights of the common shape that are tried, in occurrences."""
 
 
-def motif_traces(compressed: Compressed, shares: F32, activations: F32) -> F32:
-    """Fluorescence (M, F, K) of motifs, from the spikes (M, K, F) that repeat and the activations (M, T)."""
+def motif_traces(compressed: Compressed, shares: F32, activations: F32, *, certain: bool = False) -> F32:
+    """Fluorescence (M, F, K) of motifs, from the spikes (M, K, F) that repeat and the activations (M, T).
+
+    `certain`: the activations are amplitudes, not probabilities.
+    """
     n_motifs, n_rows, length = shares.shape
     if not n_motifs:
         return np.zeros((0, length, n_rows), np.float32)
     shapes = _common_shapes(compressed, shares, activations)
     part: NDArray[np.bool_] = np.asarray(shares.any(axis=2))
-    trust = _best_trust(compressed.traces, shapes, activations, part)
-    return _drawn(compressed.traces, shapes, activations, part, trust)
+    trust = _best_trust(compressed.traces, shapes, activations, part, certain)
+    return _drawn(compressed.traces, shapes, activations, part, trust, certain)
 
 
 def _common_shapes(compressed: Compressed, shares: F32, activations: F32) -> F32:
@@ -75,14 +78,18 @@ def _in_time(shapes: F32, traces: F32, activations: F32) -> F32:
     return result
 
 
-def _drawn(traces: F32, shapes: F32, activations: F32, part: NDArray[np.bool_], trust: float) -> F32:
+def _drawn(
+    traces: F32, shapes: F32, activations: F32, part: NDArray[np.bool_], trust: float, certain: bool
+) -> F32:
     centred = traces - np.median(traces, axis=1, keepdims=True)
-    motifs = expected_motifs(centred, activations, shapes.shape[1], ridge=trust, centre=shapes)
+    motifs = expected_motifs(
+        centred, activations, shapes.shape[1], ridge=trust, centre=shapes, certain=certain
+    )
     result: F32 = np.where(part[:, None, :], np.maximum(motifs, 0), 0).astype(np.float32)
     return result
 
 
-def _best_trust(traces: F32, shapes: F32, activations: F32, part: NDArray[np.bool_]) -> float:
+def _best_trust(traces: F32, shapes: F32, activations: F32, part: NDArray[np.bool_], certain: bool) -> float:
     """The weight of the common shape that predicts the other half of the video best."""
     rows = np.flatnonzero(part.any(axis=0))
     if not len(rows):
@@ -97,7 +104,7 @@ def _best_trust(traces: F32, shapes: F32, activations: F32, part: NDArray[np.boo
         testing = np.where(halves != half, activations, 0).astype(np.float32)
         near = play_motifs(np.ones((len(testing), shapes.shape[1], 1), np.float32), testing)[0] > 0.5
         for i, trust in enumerate(_TRUSTS):
-            motifs = _drawn(some, shapes, training, part, trust)
+            motifs = _drawn(some, shapes, training, part, trust, certain)
             residual = centred[:, near] - play_motifs(motifs, activations)[:, near]
             errors[i] += float(np.sum(np.square(residual, dtype=np.float64)))
     return _TRUSTS[int(errors.argmin())]

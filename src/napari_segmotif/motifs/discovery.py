@@ -24,12 +24,14 @@ F32 = NDArray[np.float32]
 _EXTRA = 3
 """So many more motifs than asked are looked for: those that are not significant are dropped."""
 _OFTEN = 4
+"""A candidate is tested if it was played so often."""
 _STRONG = 20.0
 """A candidate that explains so much (log-likelihood ratio) is tested even if it was played less often than
 that, and shown even if it is not significant."""
 _POSSIBLE = 0.2
 """So is any candidate below this p-value."""
-_SEARCH, _TEST = 0.4, 1.0
+_SEARCH, _TEST = 0.4, 0.95
+"""Where the search and the test end, as a share of the whole."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def discover(
         generator,
         prior=prior,
         token=token,
+        stop=stop,
     )
     candidates = [one for one in candidates if len(one.starts) >= _OFTEN or one.gain > _STRONG]
     if not candidates:
@@ -90,7 +93,9 @@ def discover(
     templates = code_jointly(compressed, templates, prior, token)
     templates = align(templates, hits, compressed.transient, prior)  # it may have moved by a frame
     different = _different(templates)
-    below = int(np.sum(p_values < parameters.significance_level)) - (len(chosen) - len(different))
+    dropped = [chosen[m] for m in range(len(chosen)) if m not in different]
+    level = parameters.significance_level
+    below = int(np.sum(p_values < level)) - int(np.sum(p_values[dropped] < level))
     return Discovery(tuple(templates[m] for m in different), p_values[[chosen[m] for m in different]], below)
 
 
@@ -136,12 +141,9 @@ def _chosen(
     candidates: list[Template], p_values: NDArray[np.float64], parameters: SearchParameters
 ) -> list[int]:
     """The candidates to keep, by p-value and then strength, at most as many as asked for."""
-    order = sorted(range(len(candidates)), key=lambda m: (_or_one(float(p_values[m])), -candidates[m].gain))
+    known = np.nan_to_num(p_values, nan=1.0)
+    order = sorted(range(len(candidates)), key=lambda m: (known[m], -candidates[m].gain))
     untested = bool(np.isnan(p_values).all())
     most = max(_POSSIBLE, parameters.significance_level)
     possible = [m for m in order if untested or p_values[m] < most or candidates[m].gain > _STRONG]
     return possible[: parameters.n_motifs]
-
-
-def _or_one(p_value: float) -> float:
-    return 1.0 if np.isnan(p_value) else float(p_value)

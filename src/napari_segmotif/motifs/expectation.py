@@ -18,6 +18,8 @@ def expected_motifs(
     motif_length: int,
     ridge: float = 0.1,
     centre: NDArray[np.float32] | None = None,
+    *,
+    certain: bool = False,
 ) -> NDArray[np.float32]:
     r"""Minimise E‖x − Σ_m Σ_f z[m, t − f] motifs[m, f]‖² + ridge ‖motifs − centre‖² over the motifs, exactly.
 
@@ -35,6 +37,8 @@ def expected_motifs(
         F, in frames.
     ridge
         Weight of `centre`, in occurrences: 0.1 shrinks a motif that was played ten times by 1 %.
+    certain
+        Whether the activations are amplitudes that are known, and no probabilities.
     centre
         (M, F, K): what the motifs were thought to be before; None for zero.
 
@@ -58,7 +62,7 @@ def expected_motifs(
     if n_motifs == 0:
         return np.zeros((0, motif_length, n_channels), np.float32)
     n = n_motifs * motif_length
-    matrix = _autocorrelation(posterior.astype(np.float64), motif_length).reshape(n, n)
+    matrix = _autocorrelation(posterior.astype(np.float64), motif_length, certain).reshape(n, n)
     matrix[np.diag_indices(n)] += ridge
     right = _cross_correlation(x, posterior, motif_length).reshape(n, n_channels)
     if centre is not None:
@@ -68,7 +72,7 @@ def expected_motifs(
     return found.astype(np.float32)
 
 
-def _autocorrelation(posterior: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+def _autocorrelation(posterior: NDArray[np.float64], length: int, certain: bool) -> NDArray[np.float64]:
     """E[Σ_t z[m, t − f] z[n, t − g]], (M, F, M, F), with nothing before the first frame or after the last.
 
     Along its diagonals (f and g both one more) the sum loses the last frame's term and nothing else.
@@ -83,6 +87,8 @@ def _autocorrelation(posterior: NDArray[np.float64], length: int) -> NDArray[np.
         until = n_frames - 1 - np.arange(length - 1)  # the frame of z[n, t − g] in the term of the last t
         lost = gone[:, None, None] * posterior[:, until]
         result[:, f + 1, :, 1:] = result[:, f, :, :-1] - lost
+    if certain:
+        return result
     variance = np.cumsum(posterior * (1 - posterior), axis=1)
     for f in range(length):
         result[np.arange(n_motifs), f, np.arange(n_motifs), f] += variance[:, n_frames - 1 - f]

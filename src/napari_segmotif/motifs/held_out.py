@@ -80,7 +80,7 @@ def held_out_p_values(
     candidates
         Templates found in all of it.
     groups
-        (K,) rows that share pixels have the same number: they are shifted together.
+        (K,) rows that may be parts of one cell have the same number: they are shifted together.
     n_restarts, prior
         Of the search on each fold.
     n_surrogates
@@ -92,7 +92,8 @@ def held_out_p_values(
         return np.zeros(0)
     length = candidates[0].shares.shape[1]
     folds = make_folds(hits.shape[1], length)
-    total = np.zeros((len(candidates), n_surrogates + 1))
+    observed = np.zeros(len(candidates))
+    null = np.zeros(n_surrogates)
     for fold, (training, testing) in enumerate(zip(folds.training, folds.testing, strict=True)):
         yield Progress(fold, len(folds.training), f"testing on part {fold + 1} of {len(folds.training)}")
         if stop is not None and stop.cancelled:
@@ -109,11 +110,10 @@ def held_out_p_values(
         )
         # A partner is chosen for being like the candidate, which knows the frames left out: whatever that
         # choice gains, the best of all that could have been chosen gains as much.
-        total[:, 1:] += np.maximum(compared[:, 1:].max(axis=0), 0)
+        null += np.maximum(compared[:, 1:].max(axis=0), 0)
         for m, n in _partners(candidates, found):
-            total[m, 0] += compared[n, 0]
-    largest = total[:, 1:].max(axis=0)
-    beaten = (largest[None] >= total[:, :1] - 1e-9).sum(axis=1)
+            observed[m] += compared[n, 0]
+    beaten = (null[None] >= observed[:, None] - 1e-9).sum(axis=1)
     p_values: NDArray[np.float64] = (1 + beaten) / (1 + n_surrogates)
     return p_values
 

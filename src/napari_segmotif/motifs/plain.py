@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.progress import CancelToken, Job, Progress, run_job
+from ..common.progress import CancelToken, Job
 from .compression import Compressed
 from .discovery import Discovery
 from .findings import peaks_of
@@ -38,7 +38,6 @@ def fit_plain(
         return Discovery((), np.zeros(0), 0), empty, np.zeros((0, length, 0), np.float32)
     centred = compressed.traces - compressed.traces.mean(axis=1, keepdims=True)
     result = yield from train_vae(centred, n_motifs, length, parameters, None, token=token, stop=stop)
-    yield Progress(1.0, 1.0, "testing the motifs")
     hits = compressed.hits
     rates = base_rates(hits, np.ones(n_frames, bool))
     templates = []
@@ -46,17 +45,16 @@ def fit_plain(
         starts = peaks_of(posterior, length)
         starts = starts[starts <= n_frames - length]
         templates.append(template_of(hits, starts, length, rates, parameters.prior_activation))
-    p_values = run_job(
-        held_out_p_values(
-            hits,
-            templates,
-            compressed.groups,
-            n_restarts=parameters.n_restarts,
-            n_surrogates=parameters.n_surrogates,
-            prior=parameters.prior_activation,
-            generator=np.random.default_rng(parameters.random_state),
-            token=token,
-        )
+    p_values = yield from held_out_p_values(
+        hits,
+        templates,
+        compressed.groups,
+        n_restarts=parameters.n_restarts,
+        n_surrogates=parameters.n_surrogates,
+        prior=parameters.prior_activation,
+        generator=np.random.default_rng(parameters.random_state),
+        token=token,
+        stop=stop,
     )
     order = np.argsort(p_values, kind="stable")
     shares = np.stack([templates[m].shares for m in order])

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .traces_model import SparseConvolutionalCoding
 
 _FEW = 4  # occurrences below which a motif is worth a warning
+_SHORT = 20  # lengths of a motif below which a recording is
 
 
 def what_to_know(
@@ -21,15 +22,20 @@ def what_to_know(
     messages = []
     if n_components == 0:
         messages.append(
-            "nothing in the video stands out from its noise, so that there is nothing to look for motifs in: "
-            "check the cell size, or record with more light"
+            "nothing stands out from the noise, so that there is nothing to look for motifs in: check the "
+            "input, and the cell size in a video; or record with more light"
         )
     elif np.isnan(model.p_values_).any():
         messages.append("stopped before the motifs were tested: their p-values are not known")
     elif not model.significant_.any():
         messages.append(
-            "no motif is significant: nothing repeats more often than chance lets it. Try another length, or "
-            "a longer recording"
+            "no motif is significant: nothing was shown to repeat more often than by chance. A longer "
+            "recording, or a length nearer to that of the motifs, may show more"
+        )
+    if model.n_frames_ < _SHORT * model.parameters.motif_length:
+        messages.append(
+            f"the recording holds only {model.n_frames_ / model.parameters.motif_length:.0f} lengths of a "
+            f"motif: with fewer than {_SHORT} the test finds little. Record longer, or take a shorter length"
         )
     more = model.suggested_n_motifs_ - model.parameters.n_motifs
     if more > 0:

@@ -19,7 +19,8 @@ def window_contributions(data: F32, pattern: F32, groups: NDArray[np.intp]) -> F
     pattern
         (K, F).
     groups
-        (K,) group of each row. Rows that share pixels share noise and spikes: they are shifted together.
+        (K,) group of each row. Rows that may be parts of one cell share noise and spikes: they are
+        shifted together.
 
     Returns
     -------

@@ -57,6 +57,7 @@ def search_templates(
     *,
     prior: float,
     token: CancelToken | None = None,
+    stop: CancelToken | None = None,
 ) -> list[Template]:
     """Templates to which random windows converge, each once, the best first.
 
@@ -72,6 +73,8 @@ def search_templates(
         Number of random windows to begin with.
     prior
         How probable a template's start is in a frame.
+    token, stop
+        Cancels; ends the search once there is something.
     """
     usable = np.ascontiguousarray(allowed[: hits.shape[1] - length + 1])
     candidates = np.flatnonzero(usable)
@@ -83,6 +86,8 @@ def search_templates(
     for at in range(0, n_restarts, _BATCH):
         if token is not None:
             token.raise_if_cancelled()
+        if stop is not None and stop.cancelled and found:
+            break
         masks = climb_all(hits, firsts[at : at + _BATCH], length, rates, usable, float(np.log(prior)))
         for mask in masks:
             key = mask.tobytes()

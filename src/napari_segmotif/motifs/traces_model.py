@@ -48,7 +48,7 @@ class SparseConvolutionalCoding:
     p_values_, significant_
         (M,): held-out, adjusted for all that was tested.
     loss_curve_
-        (n,) float32: mean squared residual of the spikes after each round of coding.
+        (n,) float32: mean squared residual of the spikes, before each step of the coding.
     occurrences_
         When each motif was played, in order of time.
     suggested_motif_length_, suggested_n_motifs_, messages_
@@ -107,7 +107,7 @@ class SparseConvolutionalCoding:
         found: Discovery = yield from discover(compressed, self.parameters, token)
         activations, losses = _coded(compressed, found, self.parameters, token)
         shares = np.stack([t.shares for t in found.templates]) if found.templates else _none(compressed, self)
-        motifs = motif_traces(compressed, shares, activations)
+        motifs = motif_traces(compressed, shares, activations, certain=True)
         self.motifs_ = np.ascontiguousarray((motifs * units).transpose(0, 2, 1), np.float32)
         self.activations_, self.loss_curve_ = activations, losses
         self.p_values_ = found.p_values
@@ -173,7 +173,7 @@ def _compressed(rows: F32, parameters: TraceParameters) -> tuple[Compressed, F32
 def _coded(
     compressed: Compressed, found: Discovery, parameters: TraceParameters, token: CancelToken | None
 ) -> tuple[F32, F32]:
-    """Activations (M, T) by FISTA, and the mean squared residual before and after it."""
+    """Activations (M, T) by FISTA, and the mean squared residual before each of its steps."""
     n_frames = compressed.hits.shape[1]
     if not found.templates:
         return np.zeros((0, n_frames), np.float32), np.zeros(0, np.float32)

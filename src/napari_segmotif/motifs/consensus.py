@@ -56,6 +56,7 @@ def find_consensus(
                 break
             for part in split(remaining, template, rates, prior):
                 again = template_of(remaining, part.starts, length, rates, prior)
+                again = without_strangers(remaining, again, rates, prior)
                 if again.gain <= 0 or again.gain < 0.3 * part.gain:
                     continue  # a better one has explained it
                 if any(shifted_cosine(again.shares, other.shares)[0] >= SAME for other in found):
@@ -66,6 +67,22 @@ def find_consensus(
         if not fresh or len(found) >= n_most or (stop is not None and stop.cancelled):
             break
     return sorted(found, key=lambda one: -one.gain)[:n_most]
+
+
+def without_strangers(hits: F32, template: Template, rates: F32, prior: float) -> Template:
+    """The template without the occurrences that do not speak for it: those of another motif, mostly.
+
+    Motifs that share cells are found mixed at first. Once the spikes of one are taken out of the data, its
+    windows no longer match.
+    """
+    length = template.shares.shape[1]
+    for _ in range(_ROUNDS):
+        match = np.array([float(np.sum(template.weights * hits[:, s : s + length])) for s in template.starts])
+        own = match + template.offset + np.log(prior) > 0
+        if own.all() or own.sum() < 2:
+            break
+        template = template_of(hits, template.starts[own], length, rates, prior)
+    return template
 
 
 def split(hits: F32, template: Template, rates: F32, prior: float) -> list[Template]:

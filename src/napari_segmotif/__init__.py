@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .common.axes import ImageSource
     from .common.image_io import ImageWriter, OpenedImage, find_images, open_image, write_image
     from .common.metrics import ClassificationScores, confusion_matrix, mean_iou
+    from .common.object_metrics import ObjectScores, match_objects
+    from .common.objects import make_objects
     from .common.progress import CancelToken, Progress, run_job
     from .common.scribbles import simulate_scribbles
     from .common.simulation import (
@@ -51,10 +53,13 @@ if TYPE_CHECKING:
     from .motifs.traces_model import SparseConvolutionalCoding
     from .pixel.classifier import PixelClassifier
     from .pixel.features import PixelFeatures
-    from .pixel.objects import make_objects
     from .pixel.prediction import Prediction
     from .pixel.suggestion import Suggestion
     from .pixel.validation import ValidationReport
+    from .unet.prediction import UNetPrediction
+    from .unet.reports import EpochReport, ExamplePrediction
+    from .unet.segmenter import UNetSegmenter
+    from .unet.validation import ValidationTable
 
     __version__: str
 
@@ -64,6 +69,8 @@ __all__ = [
     "CancelToken",
     "ClassificationScores",
     "DeviceMemoryError",
+    "EpochReport",
+    "ExamplePrediction",
     "ImageFileError",
     "ImageSource",
     "ImageWriter",
@@ -76,6 +83,7 @@ __all__ = [
     "MotifCells",
     "MotifMatch",
     "NotFittedError",
+    "ObjectScores",
     "Occurrence",
     "OpenedImage",
     "PixelClassifier",
@@ -88,11 +96,15 @@ __all__ = [
     "SparseConvolutionalCoding",
     "StorageError",
     "Suggestion",
+    "UNetPrediction",
+    "UNetSegmenter",
     "ValidationReport",
+    "ValidationTable",
     "__version__",
     "confusion_matrix",
     "find_images",
     "make_objects",
+    "match_objects",
     "mean_iou",
     "motif_similarity",
     "open_image",
@@ -112,6 +124,8 @@ _PUBLIC = {
     "common.axes": "ImageSource",
     "common.image_io": "ImageWriter OpenedImage find_images open_image write_image",
     "common.metrics": "ClassificationScores confusion_matrix mean_iou",
+    "common.object_metrics": "ObjectScores match_objects",
+    "common.objects": "make_objects",
     "common.progress": "CancelToken Progress run_job",
     "common.scribbles": "simulate_scribbles",
     "common.simulation": "SimulatedImage simulate_nuclei_2d simulate_nuclei_3d simulate_tissue",
@@ -126,10 +140,13 @@ _PUBLIC = {
     "motifs.traces_model": "SparseConvolutionalCoding",
     "pixel.classifier": "PixelClassifier",
     "pixel.features": "PixelFeatures",
-    "pixel.objects": "make_objects",
     "pixel.prediction": "Prediction",
     "pixel.suggestion": "Suggestion",
     "pixel.validation": "ValidationReport",
+    "unet.prediction": "UNetPrediction",
+    "unet.reports": "EpochReport ExamplePrediction",
+    "unet.segmenter": "UNetSegmenter",
+    "unet.validation": "ValidationTable",
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names.split()}
 

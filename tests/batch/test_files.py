@@ -18,8 +18,9 @@ from napari_segmotif import (
     simulate_nuclei_2d,
     write_image,
 )
-from napari_segmotif.batch.files import plan, predict_file_iter, predict_files_iter
+from napari_segmotif.batch.files import predict_file_iter, predict_files_iter
 from napari_segmotif.batch.recipe import METADATA_KEY, ObjectParameters, PixelParameters, Recipe
+from napari_segmotif.batch.tasks import plan
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def test_both_tools_are_told_apart(tmp_path: Path) -> None:
         ("{}", "model"),
         ("[1, 2]", "object"),
         ("[" * 100_000, "recursion"),
-        ('{"tool": "unet"}', "tool"),
+        ('{"tool": "explore"}', "tool"),
         ('{"tool": "motifs", "recipe_version": 2}', "recipe_version"),
         ('{"tool": "motifs", "model": {"path": "m"}}', "model"),
         ('{"tool": "motifs", "parameters": {"settings": {"n_motifs": 0}}}', "n_motifs"),

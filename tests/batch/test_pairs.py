@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from napari_segmotif import AnnotationError, InputError, PixelClassifier, PixelFeatures, run_job, write_image
-from napari_segmotif.batch.pairs import Pair, match_pairs, open_source, stem, train_iter
+from napari_segmotif.batch.pairs import Pair, match_pairs, open_source, stem
+from napari_segmotif.batch.pixel_training import train_iter
 
 
 def touch(folder: Path, *names: str) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from ..common.axes import ImageSource
 from ..common.device import Device
 from ..common.image_io import is_image_path, open_image
 from ..common.image_paths import split_path
-from ..common.progress import CancelToken, Job, Progress
-from ..errors import InputError, JobCancelled, SegmotifError
+from ..common.progress import CancelToken, Job
+from ..errors import InputError
 from ..motifs.cells import order_cells
 from ..motifs.export import SUMMARY, make_folder, summary_of, write_cells, write_results
 from ..motifs.model_file import to_file
@@ -22,9 +22,9 @@ from ..motifs.parameters import MotifParameters
 from ..motifs.video import Video, check_length
 from .motif_recipe import MotifJobParameters, MotifRecipe
 from .pairs import stem
+from .tasks import each_file_iter
 
 MODEL = "model.segmotif"
-_NO_MEMORY = "the memory does not suffice: crop the video, or close other programs"
 
 
 @dataclass(frozen=True)
@@ -118,42 +118,19 @@ def find_motifs_in_files_iter(
     list of MotifFileResult
         One for each video, failed ones included.
     """
-    results = []
-    for number, task in enumerate(tasks):
+
+    def there(task: MotifTask) -> MotifFileResult | None:
         if skip_existing and (task.folder / SUMMARY).is_file():
-            results.append(MotifFileResult(task.video, task.folder, skipped=True))
-        else:
-            results.append((yield from _attempt(task, recipe, device, cancel, number, len(tasks))))
-        yield Progress(number + 1, len(tasks), task.video.name)
-    return results
+            return MotifFileResult(task.video, task.folder, skipped=True)
+        return None
 
-
-def _attempt(
-    task: MotifTask,
-    recipe: MotifRecipe,
-    device: Device,
-    cancel: CancelToken | None,
-    number: int,
-    n_files: int,
-) -> Job[MotifFileResult]:
-    job = find_motifs_in_file_iter(task, recipe, device=device, cancel=cancel)
-    try:
-        while True:
-            try:
-                progress = next(job)
-            except StopIteration as end:
-                result: MotifFileResult = end.value
-                return result
-            message = progress.message if n_files == 1 else f"{task.video.name}: {progress.message}"
-            yield replace(progress, done=number + progress.fraction, total=n_files, message=message)
-    except JobCancelled:
-        raise
-    except (SegmotifError, OSError) as error:
-        return MotifFileResult(task.video, task.folder, error=str(error))
-    except MemoryError:
-        return MotifFileResult(task.video, task.folder, error=_NO_MEMORY)
-    finally:
-        job.close()
+    return each_file_iter(
+        [(task.video.name, task) for task in tasks],
+        lambda task: find_motifs_in_file_iter(task, recipe, device=device, cancel=cancel),
+        there=there,
+        failed=lambda task, error: MotifFileResult(task.video, task.folder, error=error),
+        no_memory="the memory does not suffice: crop the video, or close other programs",
+    )
 
 
 def find_motifs_in_file_iter(

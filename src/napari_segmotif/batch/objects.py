@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.axes import ImageSource
+from ..common.objects import make_objects
 from ..common.progress import CancelToken, Job, Progress
 from ..errors import InputError
 from ..pixel.classifier import PixelClassifier
-from ..pixel.objects import make_objects
 from .recipe import BatchOutput, ObjectParameters
 
 

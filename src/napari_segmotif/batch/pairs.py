@@ -1,9 +1,9 @@
-"""Images and their annotations, found by name, opened, and handed to a classifier for training."""
+"""Images and their annotations, found by name and opened for training."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,7 @@ from typing import Any
 from ..common.axes import COLOR_NAMES, ImageSource
 from ..common.image_io import OpenedImage, find_images, open_image
 from ..common.image_paths import split_path
-from ..common.progress import CancelToken, Job
 from ..errors import AnnotationError, AxesError, InputError
-from ..pixel.classifier import PixelClassifier
 
 _BETWEEN = "_-. "
 
@@ -131,47 +129,57 @@ def _open(path: Path, axes: str | None, likely_axes: str | None) -> OpenedImage:
     return opened
 
 
-def train_iter(
-    classifier: PixelClassifier,
-    pairs: Sequence[Pair],
-    *,
-    axes: str | None = None,
-    spacing: Sequence[float] | None = None,
-    class_names: Mapping[int, str] | None = None,
-    cancel: CancelToken | None = None,
-) -> Job[PixelClassifier]:
-    """Train on pairs of files, as a job.
+@dataclass(frozen=True)
+class OpenedPairs:
+    """Training images and their annotations, open for as long as they are trained on.
+
+    Attributes
+    ----------
+    images
+        What to learn from.
+    annotations
+        For each image an array, or what takes slices like one, over its axes without C.
+    class_names
+        By label, as the annotation files name them; the first to name one decides.
+    channel_names
+        Of the first image that names its channels, or empty.
+    """
+
+    images: tuple[ImageSource, ...]
+    annotations: tuple[Any, ...]
+    class_names: Mapping[int, str]
+    channel_names: tuple[str, ...]
+
+
+@contextmanager
+def open_pairs(
+    pairs: Sequence[Pair], axes: str | None = None, spacing: Sequence[float] | None = None
+) -> Iterator[OpenedPairs]:
+    """Open the files of pairs.
 
     Parameters
     ----------
-    classifier
-        What to train.
     pairs
-        Files; they are read where something is painted.
+        Files.
     axes, spacing
         Of all images; None takes what the files say.
-    class_names
-        By label. Names that an annotation file brings along come second.
+
+    Raises
+    ------
+    AnnotationError
+        If an annotation does not have the shape of its image.
     """
     with ExitStack() as stack:
-        sources, annotations, names, channels = [], [], dict[int, str](), tuple[str, ...]()
+        images, annotations, names, channels = [], [], dict[int, str](), tuple[str, ...]()
         for pair in pairs:
             opened, source = open_source(pair.image, axes, spacing)
             stack.enter_context(opened)
             painted = stack.enter_context(_open_annotation(pair.annotation, source))
-            sources.append(source)
+            images.append(source)
             annotations.append(painted.array)
             names = {**_names_in(painted), **names}
             channels = channels or _channel_names(opened)
-        return (
-            yield from classifier.fit_iter(
-                sources,
-                annotations,
-                class_names={**names, **(class_names or {})},
-                channel_names=channels,
-                cancel=cancel,
-            )
-        )
+        yield OpenedPairs(tuple(images), tuple(annotations), names, channels)
 
 
 def _open_annotation(path: Path, image: ImageSource) -> OpenedImage:

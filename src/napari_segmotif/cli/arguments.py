@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import textwrap
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
 
-OUTPUTS = ("labels", "probabilities", "uncertainty", "objects")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -44,11 +46,28 @@ def command(
     return parser
 
 
-def add_computing(parser: Parser) -> None:
-    """--device and --jobs."""
+def add_model_and_files(parser: Parser) -> None:
+    """A model, and the images to apply it to."""
+    add_model(parser)
+    parser.add_argument("files", nargs="+", metavar="FILES", help="images, folders or patterns")
+    add_writing(parser)
+
+
+def add_model(parser: Parser) -> None:
+    """A model."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a trained model (.segmotif)")
+
+
+def add_device(parser: Parser) -> None:
+    """--device."""
     parser.add_argument(
         "--device", choices=DEVICES, default="auto", help="what computes; auto takes a GPU where there is one"
     )
+
+
+def add_computing(parser: Parser) -> None:
+    """--device and --jobs."""
+    add_device(parser)
     parser.add_argument(
         "--jobs",
         type=positive_int,
@@ -86,6 +105,28 @@ def add_writing(parser: Parser) -> None:
     )
 
 
+def add_outputs(parser: Parser, names: Sequence[str], default: Sequence[str] | None, what: str = "") -> None:
+    """--outputs: what is written for each image.
+
+    Parameters
+    ----------
+    names
+        All there are.
+    default
+        What is written where nothing is said; None leaves it to the command.
+    what
+        How the help calls the default, where it is None.
+    """
+    parser.add_argument(
+        "--outputs",
+        type=words,
+        nargs="+",
+        default=None if default is None else [tuple(default)],
+        metavar="NAME",
+        help=f"one or more of {', '.join(names)} ({what if default is None else ', '.join(default)})",
+    )
+
+
 def positive_int(text: str) -> int:
     """A whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
@@ -106,12 +147,12 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def class_names(text: str) -> dict[int, str]:
+def class_names(text: str, lowest: int = 1) -> dict[int, str]:
     """Names of classes: 1=background,2=cells."""
     names = {}
     for part in words(text):
         label, equals, name = part.partition("=")
-        if not equals or not label.strip().isdecimal() or int(label) < 1 or not name.strip():
+        if not equals or not label.strip().isdecimal() or int(label) < lowest or not name.strip():
             raise argparse.ArgumentTypeError(
                 f"give label=name pairs with commas between them, as in 1=background,2=cells (got {part!r})"
             )
@@ -122,6 +163,11 @@ def class_names(text: str) -> dict[int, str]:
 def flat(values: Any) -> list[Any]:
     """One list of what an option with several values of several parts was given."""
     return [part for value in values for part in value]
+
+
+def number_or_null(value: Any) -> Any:
+    """JSON knows no NaN: what is not defined is null."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def tell(text: str) -> None:

@@ -7,6 +7,7 @@ wrong; 130 interrupted with Ctrl-C (143: by SIGTERM, as clusters do), with nothi
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from ..errors import SegmotifError
-from . import demo, motifs, pixel, recipes
+from . import demo, motifs, pixel, recipes, unet
 from .arguments import Parser
 
 _EPILOG = """\
@@ -26,6 +27,8 @@ examples:
   segmotif pixel train --image cells.tif --annotation scribbles.tif --model cells.segmotif
   segmotif pixel predict cells.segmotif folder_of_images -o results
   segmotif pixel validate cells.segmotif
+  segmotif unet train images/ labels/ -o nuclei.segmotif
+  segmotif unet predict nuclei.segmotif folder_of_images -o results
   segmotif motifs find video.tif --motifs 3 --length 31 -o results
   segmotif run results/recipe.json other_images -o other_results
 
@@ -45,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("terminated; nothing is half-written", 143)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing is half-written", 130)
+    except BrokenPipeError:
+        # Whoever read the output has left (`segmotif … | head`): nothing is wrong, and nobody listens.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (SegmotifError, OSError) as error:
         if debug:
             traceback.print_exc()
@@ -68,6 +75,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     demo.add_command(commands)
     pixel.add_commands(commands)
+    unet.add_commands(commands)
     motifs.add_commands(commands)
     recipes.add_command(commands)
     return parser

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .applying import add_outputs, apply_to_files, parameters_from
 from .arguments import (
     add_computing,
+    add_model,
+    add_model_and_files,
     add_reading,
-    add_writing,
     class_names,
     command,
     flat,
+    number_or_null,
     numbers,
     positive_int,
     tell,
     words,
 )
+from .pixel_applying import add_results, apply_classifier, parameters_from
 from .progress import run_with_bar
 
 if TYPE_CHECKING:
@@ -95,10 +96,8 @@ def _add_predict(commands: Commands) -> None:
         "recipe with which `segmotif run` repeats the job is written beside the results.",
         _PREDICT,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a trained model (.segmotif)")
-    parser.add_argument("files", nargs="+", metavar="FILES", help="images, folders or patterns")
-    add_writing(parser)
-    add_outputs(parser)
+    add_model_and_files(parser)
+    add_results(parser)
     add_reading(parser)
     add_computing(parser)
     parser.set_defaults(run=_predict)
@@ -112,7 +111,7 @@ def _add_validate(commands: Commands) -> None:
         "Train the model again without some of its strokes (or images) and see how well those are found.",
         _VALIDATE,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a trained model (.segmotif)")
+    add_model(parser)
     parser.add_argument(
         "--method", choices=("stroke", "image"), default="stroke", help="what is held out as a whole (stroke)"
     )
@@ -122,7 +121,8 @@ def _add_validate(commands: Commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from ..batch.pairs import match_pairs, train_iter
+    from ..batch.pairs import match_pairs
+    from ..batch.pixel_training import train_iter
     from ..pixel.classifier import PixelClassifier
 
     classifier = PixelClassifier(
@@ -179,7 +179,7 @@ def _predict(options: argparse.Namespace) -> int:
 
     classifier = PixelClassifier.load(options.model, device=options.device)
     recipe = Recipe.of(options.model, parameters_from(options, classifier), options.files)
-    return apply_to_files(classifier, recipe, options.files, options)
+    return apply_classifier(classifier, recipe, options.files, options)
 
 
 def _validate(options: argparse.Namespace) -> int:
@@ -214,22 +214,17 @@ def _confusion_table(report: ValidationReport, names: dict[int, str]) -> str:
 
 def _as_json(report: ValidationReport, names: dict[int, str]) -> dict[str, Any]:
     classes = [
-        {key: _number(value) for key, value in row.items()}
+        {key: number_or_null(value) for key, value in row.items()}
         | {"strokes" if report.method == "stroke" else "images": report.n_groups[int(row["class"])]}
         | {"judged": row["class"] in report.judged}
         for row in report.scores.as_rows(names)
     ]
     return {
         "method": report.method,
-        "accuracy": _number(report.scores.accuracy),
-        "accuracy_error": _number(report.accuracy_error),
+        "accuracy": number_or_null(report.scores.accuracy),
+        "accuracy_error": number_or_null(report.accuracy_error),
         "classes": classes,
         "confusion": report.scores.confusion.tolist(),
-        "oob_accuracy_optimistic": _number(report.oob_accuracy),
+        "oob_accuracy_optimistic": number_or_null(report.oob_accuracy),
         "summary": report.summary(names).splitlines(),
     }
-
-
-def _number(value: Any) -> Any:
-    """JSON knows no NaN: what is not defined is null."""
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -48,6 +48,11 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.close()
 
+    def say(self, line: str) -> None:
+        """Write a line that stays, above the bar."""
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+
     def show(self, progress: Progress) -> None:
         """Move the bar; going back to the start, as the next phase of a job does, starts its clock again."""
         if self._bar is None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .applying import apply_to_files
 from .arguments import add_computing, add_writing, command
 from .finding import find_in_files
+from .pixel_applying import apply_classifier
+from .unet_applying import apply_unet
 
 if TYPE_CHECKING:
     from ..batch.motif_recipe import MotifRecipe
@@ -45,17 +46,24 @@ def add_command(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from ..batch.motif_recipe import MotifRecipe
-    from ..batch.recipe import Recipe, load_recipe
+    from ..batch.recipe import load_recipe
+    from ..batch.unet_recipe import UNetRecipe
 
     recipe = load_recipe(options.recipe)
     if isinstance(recipe, MotifRecipe):
         return _find_again(recipe, options)
+    model = options.model or recipe.checked_model()
+    if isinstance(recipe, UNetRecipe):
+        if options.jobs is not None:
+            raise InputError(f"a network takes the threads it finds: leave --jobs out (got {options.jobs})")
+        from ..unet.segmenter import UNetSegmenter
+
+        segmenter = UNetSegmenter.load(model, device=options.device)
+        return apply_unet(segmenter, recipe.on(model, options.files), options.files, options)
     from ..pixel.classifier import PixelClassifier
 
-    model = options.model or recipe.checked_model()
     classifier = PixelClassifier.load(model, device=options.device)
-    repeated = Recipe.of(model, recipe.parameters, options.files)
-    return apply_to_files(classifier, repeated, options.files, options)
+    return apply_classifier(classifier, recipe.on(model, options.files), options.files, options)
 
 
 def _find_again(recipe: MotifRecipe, options: argparse.Namespace) -> int:

@@ -63,6 +63,15 @@ def _accelerator_is_possible() -> bool:
     return True
 
 
+def free_memory(device: str) -> int | None:
+    """Bytes that are free on a CUDA device; None for others, whose memory is not told apart."""
+    if device != "cuda":
+        return None
+    import torch
+
+    return int(torch.cuda.mem_get_info()[0])
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that a device's or the machine's memory did not suffice."""
     if isinstance(error, MemoryError):

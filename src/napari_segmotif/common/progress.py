@@ -65,6 +65,25 @@ class CancelToken:
             raise JobCancelled("cancelled: nothing was changed")
 
 
+class AnyToken(CancelToken):
+    """A flag that is up as soon as one of several others is.
+
+    Parameters
+    ----------
+    *tokens
+        The others; None is never up.
+    """
+
+    def __init__(self, *tokens: CancelToken | None) -> None:
+        super().__init__()
+        self._tokens = [token for token in tokens if token is not None]
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this or one of the others is up."""
+        return super().cancelled or any(token.cancelled for token in self._tokens)
+
+
 def run_job(job: Job[R], on_progress: Callable[[Progress], object] | None = None) -> R:
     """Drive a job to its end in this thread and return what it returns.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,15 @@ class PairOfLayers:
 class DataPanel(QWidget):
     """The first step of the form.
 
+    Parameters
+    ----------
+    napari_viewer
+        Whose layers are offered.
+    accepts
+        Which layers are offered as annotation; None: every Labels layer that is no result of ours.
+    check
+        Refuses an annotation that cannot be that of an image; None is `check_annotation`.
+
     Signals
     -------
     changed
@@ -40,16 +50,26 @@ class DataPanel(QWidget):
     changed = Signal()
     annotation_wanted = Signal()
 
-    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        napari_viewer: Any,
+        parent: QWidget | None = None,
+        *,
+        accepts: Callable[[Layer], bool] | None = None,
+        check: Callable[[Labels, LayerSnapshot], object] | None = None,
+    ) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
+        self._check_annotation = check or check_annotation
         self._axes_of: dict[str, str] = {}  # image layer id -> what the user chose
         self._annotation_of: dict[str, str] = {}  # image layer id -> annotation layer id
         self._pairs: list[PairOfLayers] = []
         self._snapshot: LayerSnapshot | None = None
         self.image = LayerChoice(napari_viewer, _is_image, "open an image first")
         self.image.setToolTip("The image to segment. Every image layer of the viewer is listed.")
-        self.annotation = LayerChoice(napari_viewer, _is_annotation, "press New annotation", automatic=False)
+        self.annotation = LayerChoice(
+            napari_viewer, accepts or _is_annotation, "press New annotation", automatic=False
+        )
         self.annotation.setToolTip("The Labels layer you paint your strokes in. 0 means: not annotated.")
         self._axes = QComboBox()
         self._axes.setToolTip(
@@ -152,7 +172,7 @@ class DataPanel(QWidget):
         annotation = self.annotation.layer
         if annotation is None or self._snapshot is None:
             return
-        check_annotation(annotation, self._snapshot)
+        self._check_annotation(annotation, self._snapshot)
 
     def add_pair(self) -> None:
         """Keep the current pair in the training set, so that another image can be annotated next to it."""
@@ -206,6 +226,8 @@ class DataPanel(QWidget):
         if self.image.layer is not None:
             self._axes_of[str(self.image.layer.unique_id)] = self.axes
         self._take_snapshot()
+        if self.annotation.layer is None:
+            self._prefer_matching_annotation()
         self._on_changed()
 
     def _take_snapshot(self) -> None:
@@ -222,9 +244,11 @@ class DataPanel(QWidget):
             return
         own = self._annotation_of.get(str(self.image.layer.unique_id))
         taken = set(self._annotation_of.values())
-        fitting = [layer for layer in self.annotation.layers if _fits(layer, self._snapshot)]
+        fitting = [layer for layer in self.annotation.layers if fits(layer, self._snapshot)]
         mine = [layer for layer in fitting if str(layer.unique_id) == own]
-        free = [layer for layer in fitting if str(layer.unique_id) not in taken]
+        free = [
+            layer for layer in fitting if str(layer.unique_id) not in taken and not is_result(layer)
+        ]  # a result is an annotation only where the user says so
         self.annotation.choose(next(iter(mine + free), None))
 
     def _on_layer_inserted(self, _event: Any) -> None:
@@ -301,7 +325,7 @@ def check_annotation(layer: Labels, source: LayerSnapshot) -> None:
             "painting on a dask array gets slower with every stroke: press New annotation "
             "(got a dask-backed layer)."
         )
-    if not _fits(layer, source):
+    if not fits(layer, source):
         raise AnnotationError(
             f"the annotation must have the shape of the image without channels, {annotation_shape(source)} "
             f"({source.result_axes}): press New annotation, or choose other axes "
@@ -315,7 +339,8 @@ def annotation_shape(source: LayerSnapshot) -> tuple[int, ...]:
     return tuple(sizes.get(letter, 1) for letter in source.result_axes)
 
 
-def _fits(layer: Labels, source: LayerSnapshot) -> bool:
+def fits(layer: Labels, source: LayerSnapshot) -> bool:
+    """Whether a layer has the shape that an annotation of an image has."""
     if layer.multiscale:
         return False
     return tuple(layer.data.shape) in {annotation_shape(source), source.output_shape}
@@ -332,4 +357,5 @@ def _is_image(layer: Layer) -> bool:
 
 
 def _is_annotation(layer: Layer) -> bool:
-    return isinstance(layer, Labels) and not is_result(layer)
+    """Labels of the user, or classes that a U-Net found: one tool may learn from what another found."""
+    return isinstance(layer, Labels) and (not is_result(layer) or "U-Net classes" in layer.name)

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
 
 from napari_segmotif.errors import InputError
-from napari_segmotif.pixel.objects import make_objects
+from napari_segmotif.common.objects import make_objects
 
 
 def disks(shape: tuple[int, int], *circles: tuple[float, float, float]) -> np.ndarray:

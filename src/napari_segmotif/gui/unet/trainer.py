@@ -1,0 +1,219 @@
+"""Train, stop, resume, train further: what the buttons of training start, and what they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ...common.progress import CancelToken, Job
+from ...errors import SegmotifError
+from ...unet.parameters import Annotation
+from ...unet.reports import EpochReport
+from ..layers import LayerSnapshot
+from ..pixel.classes import colors_of
+from . import work
+from .bench import Bench
+from .preview import Preview
+from .words import count, main_score, score, sentence
+
+if TYPE_CHECKING:
+    from ...unet.segmenter import UNetSegmenter
+
+TRAIN, RESUME, FURTHER = "Train", "Resume", "Train further"
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """Where the examples of a training are shown."""
+
+    sources: tuple[LayerSnapshot, ...]
+    names: tuple[str, ...]
+    annotation: Annotation
+    colors: dict[int, str]
+
+
+class Trainer:
+    """Starts the trainings, one at a time.
+
+    Parameters
+    ----------
+    bench
+        What to work with.
+    preview
+        Shows the example of every epoch.
+    model
+        Returns the present network, or None.
+    take_over
+        Called with a network that was trained.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        preview: Preview,
+        model: Callable[[], UNetSegmenter | None],
+        take_over: Callable[[UNetSegmenter], object],
+    ) -> None:
+        self._bench = bench
+        self._preview = preview
+        self._model = model
+        self._take_over = take_over
+        self._scene: _Scene | None = None  # of the training that runs
+        self._home: tuple[UNetSegmenter, _Scene] | None = None  # a network that was trained here
+        bench.runner.cancelled.connect(self._on_cancelled)
+
+    @property
+    def running(self) -> bool:
+        """Whether a training runs."""
+        return self._bench.runner.running_name in (TRAIN, RESUME, FURTHER)
+
+    def train(self) -> None:
+        """Train a new network."""
+        self._begin(TRAIN, lambda wish, stop: partial(work.train, wish, stop))
+
+    def train_further(self) -> None:
+        """Go on from the present network, with the images that are chosen."""
+        model = self._model()
+        if model is not None:
+            self._begin(FURTHER, lambda wish, stop: partial(work.fine_tune, model, wish, stop))
+
+    def resume(self) -> None:
+        """Go on where training was stopped."""
+        bench, model = self._bench, self._model()
+        if model is None or not model.can_resume:
+            return
+        stop = CancelToken()
+        if self._home is not None and self._home[0] is model:
+            self._run(RESUME, partial(work.resume, model, None, stop), stop, self._home[1], model.history_)
+            return
+        try:  # a network out of a file knows its images no more
+            wish, scene = self._wish()
+        except SegmotifError as error:
+            bench.warn(str(error))
+            return
+        self._run(RESUME, partial(work.resume, model, wish, stop), stop, scene, model.history_)
+
+    def stop(self) -> None:
+        """Finish now, and keep the best network so far."""
+        if self.running and self._bench.runner.can_stop:
+            self._bench.form.press_stop()
+
+    def no_resume(self) -> str:
+        """Why training cannot go on; "" where it can."""
+        model = self._model()
+        if model is None:
+            return "train a network first."
+        return "" if model.can_resume else "training was not stopped before its end."
+
+    def close_down(self) -> None:
+        """Let go of what was trained on."""
+        self._scene = self._home = None
+
+    # ---- starting
+
+    def _begin(
+        self,
+        name: str,
+        make: Callable[[work.Wish, CancelToken], Callable[[CancelToken], Job[Any]]],
+    ) -> None:
+        stop = CancelToken()
+        try:
+            wish, scene = self._wish()
+        except SegmotifError as error:
+            self._bench.warn(str(error))
+            return
+        self._run(name, make(wish, stop), stop, scene, ())
+
+    def _wish(self) -> tuple[work.Wish, _Scene]:
+        """What is to be trained, frozen, and where it is shown."""
+        data, parameters = self._bench.form.data, self._bench.form.settings.parameters()
+        examples = data.examples()
+        wish = work.Wish(parameters, data.annotation, examples)
+        return wish, _Scene(data.snapshots(), examples.names, data.annotation, colors_of(examples.entries))
+
+    def _run(
+        self,
+        name: str,
+        job: Callable[[CancelToken], Job[Any]],
+        stop: CancelToken,
+        scene: _Scene,
+        reports: tuple[EpochReport, ...],
+    ) -> None:
+        bench = self._bench
+        layers = [layer for source in scene.sources for layer in bench.layers_of(source)]
+        if name != RESUME:
+            layers += [layer for layer in bench.form.data.training_layers() if layer not in layers]
+        started = bench.start(
+            job,
+            name,
+            on_partial=self._on_partial,
+            on_result=self._on_trained,
+            on_error=self._on_error,
+            layers=layers,
+            stop=stop,
+        )
+        if started:
+            self._scene = scene
+            self._preview.start(scene.sources, scene.names, scene.annotation, scene.colors)
+            bench.form.training.start(reports)
+            bench.form.training.set_preview(False)
+
+    # ---- hearing of it
+
+    def _on_partial(self, partial_result: object) -> None:
+        form = self._bench.form
+        if isinstance(partial_result, EpochReport):
+            form.training.show_report(partial_result)
+            self._preview.show(partial_result)
+            form.training.set_preview(self._preview.layer is not None)
+        elif hasattr(partial_result, "reasons"):  # a Configuration, whose module need not be imported here
+            form.settings.show_choices(partial_result)
+
+    def _on_trained(self, segmenter: UNetSegmenter) -> None:
+        form, scene = self._bench.form, self._scene
+        if scene is not None:
+            self._home = segmenter, scene
+        self._scene = None
+        self._preview.finish()
+        self._take_over(segmenter)
+        form.training.show_history(segmenter.history_)
+        text = trained_in_words(segmenter)
+        messages = [sentence(message) for message in segmenter.messages_]
+        form.training.end(" ".join([text, *messages]))
+        trouble = bool(segmenter.stopped_) and not segmenter.can_resume
+        self._bench.say(text, "warning" if trouble else "info")
+
+    def _on_error(self, error: Exception) -> bool:
+        self._end_without(str(error))
+        return self._bench.say_error(error)
+
+    def _on_cancelled(self, name: str) -> None:
+        if name in (TRAIN, RESUME, FURTHER) and self._scene is not None:
+            self._end_without("Cancelled: everything is as it was before.")
+            self._bench.say("Cancelled: everything is as it was before.")
+
+    def _end_without(self, text: str) -> None:
+        """Nothing came of it: take the preview away, and show the network that there was before."""
+        self._scene = None
+        self._preview.clear()
+        form, model = self._bench.form, self._model()
+        form.training.show_history(() if model is None else model.history_)
+        form.training.end(text)
+        form.training.set_preview(False)
+
+
+def trained_in_words(segmenter: UNetSegmenter) -> str:
+    """Say how a training ended: after how many epochs, and how good."""
+    history = segmenter.history_
+    parts = []
+    if segmenter.stopped_:
+        parts.append(sentence(segmenter.stopped_))
+    elif history:
+        parts.append(f"Trained for {count(len(history), 'epoch')}.")
+    scored = [(main_score(r)[1], r) for r in history if main_score(r)[1] == main_score(r)[1]]
+    if scored:
+        value, best = max(scored, key=lambda pair: pair[0])
+        parts.append(f"Best validation {main_score(best)[0]}: {score(value)}, in epoch {best.epoch}.")
+    return " ".join(parts)

@@ -1,0 +1,299 @@
+"""From images and labels to a trained U-Net: what comes before and after the steps of training."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.device import free_memory, resolve_device
+from ..common.progress import AnyToken, CancelToken, Job, Progress
+from ..errors import InputError, JobCancelled, ModelMismatchError
+from .configuration import Configuration, configure
+from .decoding import Decoder, choose_decoder
+from .heads import Heads
+from .parameters import Annotation, UNetParameters
+from .samples import Sample, SampleSet, collect_samples
+from .split import Split, split_samples
+from .trained import TrainedUNet, network_arguments
+from .training import Setup, TrainingRun
+from .validation import ValidationTable, tabulate, usual_decoder
+
+if TYPE_CHECKING:
+    from .torch_network import UNet
+
+_PACKAGES = ("napari-segmotif", "numpy", "torch")
+_MOST_VALIDATION_PIXELS = 1 << 24
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a network is trained on, as the user hands it in.
+
+    Attributes
+    ----------
+    images, labels
+        One array or a list of them.
+    annotation
+        Kind of the labels.
+    axes, spacing
+        Of the images.
+    validation
+        Images and labels that are held out, or None: some of the training images are.
+    class_names, class_colors
+        By class label.
+    channel_names
+        One per channel.
+    image_names
+        What the images are called, for the model card.
+    """
+
+    images: Any
+    labels: Any
+    annotation: Annotation = "instances"
+    axes: str | None = None
+    spacing: Sequence[float] | None = None
+    validation: tuple[Any, Any] | None = None
+    class_names: Mapping[int, str] | None = None
+    class_colors: Mapping[int, str] | None = None
+    channel_names: Sequence[str] | None = None
+    image_names: Sequence[str] | None = None
+
+
+def prepare_iter(
+    data: TrainingData,
+    parameters: UNetParameters,
+    start_from: TrainedUNet | None = None,
+    cancel: CancelToken | None = None,
+    *,
+    configuration: Configuration | None = None,
+) -> Job[TrainingRun]:
+    """Check what was handed in, hold some of it out, configure the network; nothing is trained yet.
+
+    Parameters
+    ----------
+    start_from
+        A model whose weights are gone on from; its network stays as it is.
+    configuration
+        Of a training that is gone on with; None: chosen from the data.
+    """
+    from .torch_building import new_network
+
+    samples, split = yield from _split_iter(data, parameters, cancel)
+    yield Progress(0, 0, "choosing the network's shape")
+    device = resolve_device(parameters.device)
+    heads = Heads(_classes(samples), samples.annotation == "instances", parameters.dimensions)
+    if configuration is None:
+        configuration = configure(
+            split.train,
+            samples.annotation,
+            parameters,
+            samples.spacing,
+            device,
+            free_memory(device),
+            like=None if start_from is None else start_from.configuration,
+        )
+    setup = Setup(samples, split, heads, configuration, parameters, device, samples.spacing)
+    arguments = network_arguments(configuration, heads, samples.n_channels, parameters)
+    network = new_network(arguments, parameters.random_state)
+    if start_from is not None:
+        _copy_weights(start_from, samples, heads, parameters, network)
+    return TrainingRun(setup, network, apart=data.validation is not None)
+
+
+def _split_iter(
+    data: TrainingData, parameters: UNetParameters, cancel: CancelToken | None
+) -> Job[tuple[SampleSet, Split]]:
+    dimensions = parameters.dimensions
+    samples = yield from collect_samples(
+        data.images, data.labels, data.annotation, data.axes, data.spacing, dimensions, cancel=cancel
+    )
+    if data.validation is None:
+        return samples, split_samples(samples, parameters.validation_share, parameters.random_state)
+    apart = yield from collect_samples(
+        *data.validation, data.annotation, data.axes, data.spacing, dimensions, cancel=cancel
+    )
+    if apart.n_channels != samples.n_channels:
+        raise InputError(
+            "images for validation must have the channels of the training images "
+            f"(got {apart.n_channels} and {samples.n_channels} channels)"
+        )
+    return samples, Split(samples.samples, apart.samples, "image", "")
+
+
+def _classes(samples: SampleSet) -> tuple[int, ...]:
+    return (0, 1) if samples.annotation == "instances" else samples.classes
+
+
+def _copy_weights(
+    model: TrainedUNet, samples: SampleSet, heads: Heads, parameters: UNetParameters, network: Any
+) -> None:
+    """Start a network from another one's weights; its last layer only where it says the same."""
+    if model.n_channels != samples.n_channels or model.heads.dimensions != heads.dimensions:
+        raise ModelMismatchError(
+            "the loaded model cannot be trained further on these images: it was trained on "
+            f"{model.n_channels} channel(s) in {model.heads.dimensions}D "
+            f"(got {samples.n_channels} channel(s) in {heads.dimensions}D)"
+        )
+    theirs = {"normalization": model.parameters.normalization, "residual": model.parameters.residual}
+    ours = {"normalization": parameters.normalization, "residual": parameters.residual}
+    if theirs != ours:
+        raise ModelMismatchError(f"keep the loaded model's settings {theirs} (got {ours})")
+    weights = model.network.state_dict()
+    if heads != model.heads:
+        weights = {k: v for k, v in weights.items() if not k.startswith("head.")}
+    network.load_state_dict(weights, strict=False)
+
+
+def finish_iter(
+    run: TrainingRun,
+    data: TrainingData,
+    cancel: CancelToken | None = None,
+    stop: CancelToken | None = None,
+) -> Job[TrainedUNet]:
+    """Take the best weights, choose how objects are made of what they say, and see what that is worth.
+
+    After `stop` only the first of these is done, so that it takes no time.
+    """
+    from .torch_building import network_with
+
+    setup, weights = run.setup, run.weights
+    if run.trouble and not run.history and (not run.step or not _are_numbers(weights)):
+        raise InputError(run.trouble)
+    if not run.history and not run.step:
+        raise JobCancelled("stopped before the first step of training: there is nothing to keep")
+    arguments = network_arguments(
+        setup.configuration, setup.heads, setup.samples.n_channels, setup.parameters
+    )
+    network = network_with(arguments, weights)
+    decoder, table = usual_decoder(setup.heads), None
+    stopped = run.ended_early
+    if stop is None or not stop.cancelled:
+        decoder, table = yield from _judge(network, setup, cancel, stop)
+    if table is None:
+        stopped = stopped or (
+            f"Stopped in epoch {min(len(run.history) + 1, run.n_epochs)} of {run.n_epochs}: the best weights "
+            "so far were kept, with usual thresholds. Resume to go on."
+        )
+    samples = setup.samples
+    return TrainedUNet(
+        network=network,
+        heads=setup.heads,
+        configuration=setup.configuration,
+        parameters=setup.parameters,
+        annotation=samples.annotation,
+        n_channels=samples.n_channels,
+        axes=samples.axes,
+        spacing=samples.spacing,
+        class_names=_class_names(setup.heads, data.class_names),
+        class_colors=dict(data.class_colors or {}),
+        channel_names=tuple(data.channel_names or (f"channel {c + 1}" for c in range(samples.n_channels))),
+        decoder=decoder,
+        history=tuple(run.history),
+        validation=table,
+        messages=tuple(m for m in (*samples.messages, setup.split.message) if m),
+        stopped=stopped,
+        card=_card(run, data),
+        example=run.shown_crop.image,
+    )
+
+
+def _judge(
+    network: UNet, setup: Setup, cancel: CancelToken | None, stop: CancelToken | None
+) -> Job[tuple[Decoder, ValidationTable | None]]:
+    """Choose the decoder on the validation samples; no table where it was stopped within."""
+    try:
+        return (yield from _decoder_and_table(network, setup, AnyToken(cancel, stop)))
+    except JobCancelled:
+        if cancel is not None and cancel.cancelled:
+            raise
+        return usual_decoder(setup.heads), None
+
+
+def _decoder_and_table(
+    network: UNet, setup: Setup, cancel: CancelToken
+) -> Job[tuple[Decoder, ValidationTable]]:
+    from .torch_inference import predict_samples
+
+    heads, samples, decoder = setup.heads, _affordable(setup.split.validation), usual_decoder(setup.heads)
+    maps: list[NDArray[np.float32]] = []
+    for number, sample in enumerate(samples, start=1):
+        cancel.raise_if_cancelled()
+        maps += predict_samples(
+            network,
+            heads,
+            [sample.image],
+            device=setup.device,
+            strides=setup.configuration.strides,
+            cancel=cancel,
+        )
+        yield Progress(number, len(samples), f"validating: image {number} of {len(samples)}")
+    if heads.objects:
+        pairs = [(said, sample.labels) for said, sample in zip(maps, samples, strict=True)]
+        decoder = (yield from choose_decoder(pairs, heads, setup.spacing, cancel=cancel)).decoder
+    table = yield from tabulate(
+        samples, maps, heads, decoder, setup.spacing, sparse=setup.sparse, by=setup.split.by
+    )
+    cancel.raise_if_cancelled()
+    return decoder, table
+
+
+def _affordable(samples: Sequence[Sample]) -> list[Sample]:
+    """As many samples as fit into the memory together; at least one."""
+    chosen: list[Sample] = []
+    area = 0
+    for sample in samples:
+        area += sample.labels.size
+        if chosen and area > _MOST_VALIDATION_PIXELS:
+            break
+        chosen.append(sample)
+    return chosen
+
+
+def _class_names(heads: Heads, given: Mapping[int, str] | None) -> dict[int, str]:
+    usual = {0: "background", 1: "objects"} if heads.objects else {}
+    return {c: (given or {}).get(c, usual.get(c, f"class {c}")) for c in heads.classes}
+
+
+def _card(run: TrainingRun, data: TrainingData) -> dict[str, Any]:
+    """What the model was trained on, as plain JSON."""
+    setup = run.setup
+    n_images = len({s.image_index for s in setup.samples.samples})
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "images": list(data.image_names or [f"image {i + 1}" for i in range(n_images)]),
+        "annotation": setup.samples.annotation,
+        "n_training_samples": len(setup.split.train),
+        "n_validation_samples": len(setup.split.validation),
+        "held_out_by": setup.split.by,
+        "n_objects": int(sum(len(np.unique(s.labels[s.labels > 0])) for s in setup.split.train))
+        if setup.heads.objects
+        else None,
+        "annotated_pixels": sum(
+            int((setup.targets(s.labels[np.newaxis]).classes >= 0).sum()) for s in setup.split.train
+        ),
+        "epochs": len(run.history),
+        "minutes": round(run.seconds / 60, 2),
+        "device": setup.device,
+        "fingerprint": fingerprint(setup.split),
+        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def _are_numbers(weights: Mapping[str, NDArray[Any]]) -> bool:
+    return all(bool(np.isfinite(array).all()) for array in weights.values())
+
+
+def fingerprint(split: Split) -> str:
+    """A hash of images and labels, of both sides: a training is gone on with on the same data only."""
+    digest = hashlib.sha256()
+    for sample in (*split.train, *split.validation):
+        digest.update(np.ascontiguousarray(sample.image).data)
+        digest.update(np.ascontiguousarray(sample.labels).data)
+    return digest.hexdigest()

@@ -73,6 +73,8 @@ def _add_pair(viewer: napari.Viewer, number: int) -> tuple[Image, Labels]:
 
 def _predict_another(viewer: napari.Viewer, widget: UNetSegmenterWidget, others: list[Any]) -> None:
     """Predict an image that was not trained on, and show three outputs beside it."""
+    widget.preview.clear()
+    _settle()
     for layer in others:
         layer.visible = False
     sample = simulate_nuclei_2d(random_state=99)

@@ -50,12 +50,15 @@ class Evaluation:
     Attributes
     ----------
     classes
-        The K class labels; the first is the background.
+        The K class labels.
+    background
+        Which of them, by its place, is the background.
     images
         Scores of each, failed ones included.
     """
 
     classes: tuple[int, ...]
+    background: int
     images: tuple[ImageScores, ...]
 
     @property
@@ -87,7 +90,8 @@ class Evaluation:
         pixels = self.pixels
         if scores is not None:
             pixels = ClassificationScores.from_confusion(scores.confusion, self.classes)
-        defined = pixels.f1[1:][~np.isnan(pixels.f1[1:])]
+        of_classes = np.delete(pixels.f1, self.background)
+        defined = of_classes[~np.isnan(of_classes)]
         return float(defined.mean()) if defined.size else float("nan")
 
 
@@ -127,7 +131,7 @@ def evaluate_iter(
         failed=lambda pair, error: ImageScores(pair.image, None, nothing, error),
         no_memory="the memory does not suffice: crop the image",
     )
-    return Evaluation(classes, tuple(scores))
+    return Evaluation(classes, segmenter.model_.heads.background_index, tuple(scores))
 
 
 def _evaluate_one(

@@ -69,6 +69,7 @@ class _Use(BaseModel):
     spacing: tuple[float, ...] | None
     channels: tuple[str, ...]
     classes: tuple[int, ...]
+    background: int | None = None
     maps: tuple[str, ...]
     percentiles: tuple[float, float]
     patch: Annotated[tuple[_Size, ...], Field(min_length=2, max_length=3)]
@@ -142,6 +143,7 @@ def _describe(sizes: _Network, use: _Use) -> Description:
         configuration=configuration,
         annotation=use.annotation,
         classes=use.classes,
+        background=None if sizes.objects else use.background,
         n_channels=sizes.n_channels,
         axes=use.axes,
         spacing=use.spacing,
@@ -161,7 +163,7 @@ def _check_shapes(described: Description, weights: dict[str, NDArray[Any]]) -> N
     """Compare the shapes of the weights before any network of that size is made."""
     from .torch_export import expected_shapes
 
-    heads = Heads(described.classes, described.annotation == "instances", described.parameters.dimensions)
+    heads = described.heads
     arguments = network_arguments(described.configuration, heads, described.n_channels, described.parameters)
     expected = expected_shapes(arguments)
     if {name: array.shape for name, array in weights.items()} != expected:

@@ -44,6 +44,7 @@ def describe_export(model: TrainedUNet) -> dict[str, Any]:
         "spacing": None if spacing is None else [float(size) for size in spacing],
         "channels": list(channel_names(model)),
         "classes": [int(label) for label in heads.classes],
+        "background": int(heads.classes[heads.background_index]),
         "objects": heads.objects,
         "maps": list(map_names(model)),
         "percentiles": [LOW_PERCENTILE, HIGH_PERCENTILE],

@@ -105,7 +105,9 @@ def _output(model: TrainedUNet) -> str:
 
 def _objects(model: TrainedUNet) -> str:
     decoder = model.decoder.model_dump(mode="json")
-    how = _DECODERS[model.decoder.method].format(background=describe_export(model)["maps"][0])
+    how = _DECODERS[model.decoder.method].format(
+        background=describe_export(model)["maps"][model.heads.background_index]
+    )
     used = {key: value for key, value in decoder.items() if f"`{key}`" in how}
     values = ", ".join(f"`{key}` = {value}" for key, value in used.items())
     return (

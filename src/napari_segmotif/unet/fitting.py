@@ -88,7 +88,9 @@ def prepare_iter(
     samples, split = yield from _split_iter(data, parameters, cancel)
     yield Progress(0, 0, "choosing the network's shape")
     device = resolve_device(parameters.device)
-    heads = Heads(_classes(samples), samples.annotation == "instances", parameters.dimensions)
+    objects, classes = samples.annotation == "instances", _classes(samples)
+    background = None if objects else _background(classes, data.class_names)
+    heads = Heads(classes, objects, parameters.dimensions, background)
     if configuration is None:
         configuration = configure(
             split.train,
@@ -99,12 +101,24 @@ def prepare_iter(
             free_memory(device),
             like=None if start_from is None else start_from.configuration,
         )
+    yield Progress(0, 0, "ready to train", partial=configuration)
+    _check_depth(configuration, parameters)
     setup = Setup(samples, split, heads, configuration, parameters, device, samples.spacing)
     arguments = network_arguments(configuration, heads, samples.n_channels, parameters)
     network = new_network(arguments, parameters.random_state)
     if start_from is not None:
         _copy_weights(start_from, samples, heads, parameters, network)
     return TrainingRun(setup, network, apart=data.validation is not None)
+
+
+def _check_depth(configuration: Configuration, parameters: UNetParameters) -> None:
+    """Raise where normalisation would have a single pixel to look at, from which nothing can be learned."""
+    alone = parameters.normalization == "instance" or configuration.batch_size == 1
+    if alone and configuration.patch == configuration.total_stride:
+        raise InputError(
+            "only one pixel of a patch is left at the deepest level: take a larger patch, or a lower depth "
+            f"(got a patch of {configuration.patch[-1]} pixels, depth={configuration.depth})"
+        )
 
 
 def _split_iter(
@@ -129,6 +143,12 @@ def _split_iter(
 
 def _classes(samples: SampleSet) -> tuple[int, ...]:
     return (0, 1) if samples.annotation == "instances" else samples.classes
+
+
+def _background(classes: tuple[int, ...], names: Mapping[int, str] | None) -> int:
+    """The class that is called so; else the lowest."""
+    called = [c for c in classes if (names or {}).get(c, "").strip().lower() == "background"]
+    return called[0] if called else classes[0]
 
 
 def _copy_weights(
@@ -199,6 +219,7 @@ def finish_iter(
         validation=table,
         messages=tuple(m for m in (*samples.messages, setup.split.message) if m),
         stopped=stopped,
+        diverged=bool(run.trouble),
         card=_card(run, data),
         example=run.shown_crop.image,
     )
@@ -219,21 +240,25 @@ def _judge(
 def _decoder_and_table(
     network: UNet, setup: Setup, cancel: CancelToken
 ) -> Job[tuple[Decoder, ValidationTable]]:
-    from .torch_inference import predict_samples
+    from .torch_tiles import TileRunner
 
     heads, samples, decoder = setup.heads, _affordable(setup.split.validation), usual_decoder(setup.heads)
     maps: list[NDArray[np.float32]] = []
+    parameters = setup.parameters
+    runner = TileRunner(
+        network,
+        heads,
+        setup.configuration.strides,
+        device=setup.device,
+        normalization=parameters.normalization,
+        tile=setup.configuration.patch if parameters.normalization == "instance" else None,
+        cancel=cancel,
+    )
     for number, sample in enumerate(samples, start=1):
         cancel.raise_if_cancelled()
-        maps += predict_samples(
-            network,
-            heads,
-            [sample.image],
-            device=setup.device,
-            strides=setup.configuration.strides,
-            cancel=cancel,
-        )
+        maps += runner.samples([sample.image])
         yield Progress(number, len(samples), f"validating: image {number} of {len(samples)}")
+    runner.release()
     if heads.objects:
         pairs = [(said, sample.labels) for said, sample in zip(maps, samples, strict=True)]
         decoder = (yield from choose_decoder(pairs, heads, setup.spacing, cancel=cancel)).decoder
@@ -267,6 +292,7 @@ def _card(run: TrainingRun, data: TrainingData) -> dict[str, Any]:
     n_images = len({s.image_index for s in setup.samples.samples})
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "shapes": _image_shapes(setup.samples),
         "images": list(data.image_names or [f"image {i + 1}" for i in range(n_images)]),
         "annotation": setup.samples.annotation,
         "n_training_samples": len(setup.split.train),
@@ -297,3 +323,11 @@ def fingerprint(split: Split) -> str:
         digest.update(np.ascontiguousarray(sample.image).data)
         digest.update(np.ascontiguousarray(sample.labels).data)
     return digest.hexdigest()
+
+
+def _image_shapes(samples: SampleSet) -> list[list[int]]:
+    """Shape of the first sample of every image."""
+    shapes: dict[int, list[int]] = {}
+    for sample in samples.samples:
+        shapes.setdefault(sample.image_index, list(sample.labels.shape))
+    return list(shapes.values())

@@ -18,21 +18,29 @@ class Heads:
     Attributes
     ----------
     classes
-        Class labels as painted, ascending; the first is the background.
+        Class labels as painted, ascending.
     objects
         Whether objects are told apart: an inner boundary and offsets to the object's centre are predicted.
     dimensions
         D: 2 or 3.
+    background
+        Label of the class that is not foreground; None for the lowest.
     """
 
     classes: tuple[int, ...]
     objects: bool
     dimensions: int
+    background: int | None = None
 
     @property
     def n_classes(self) -> int:
         """K, the background included."""
         return len(self.classes)
+
+    @property
+    def background_index(self) -> int:
+        """Which of the classes is the background."""
+        return 0 if self.background is None else self.classes.index(self.background)
 
     @property
     def n_maps(self) -> int:
@@ -56,5 +64,5 @@ class Heads:
 
     def foreground(self, maps: NDArray[Any]) -> F32:
         """Probability of not being background, (*spatial), of maps (n_maps, *spatial)."""
-        foreground: F32 = np.float32(1) - maps[0].astype(np.float32, copy=False)
+        foreground: F32 = np.float32(1) - maps[self.background_index].astype(np.float32, copy=False)
         return foreground

@@ -107,6 +107,11 @@ class Learned:
         return self.model_.stopped
 
     @property
+    def diverged_(self) -> bool:
+        """Whether training ended early because its loss was no longer a number."""
+        return self.model_.diverged
+
+    @property
     def card_(self) -> Mapping[str, Any]:
         """What the model was trained on, as plain JSON."""
         return self.model_.card

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ from .validation import ValidationTable
 TOOL = "unet"
 _WEIGHTS, _TRAINING = "network.", "training."
 _MOST_CHANNELS = 10_000
+_MOST_LEVELS = 16
+_LARGEST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Description(BaseModel):
     configuration: Configuration
     annotation: Annotation
     classes: tuple[int, ...]
+    background: int | None = None
     n_channels: int
     axes: str
     spacing: tuple[float, ...] | None
@@ -89,6 +93,7 @@ class Description(BaseModel):
             configuration=model.configuration,
             annotation=model.annotation,
             classes=model.heads.classes,
+            background=model.heads.background,
             n_channels=model.n_channels,
             axes=model.axes,
             spacing=model.spacing,
@@ -104,6 +109,12 @@ class Description(BaseModel):
             training=None if training is None else dict(training),
         )
 
+    @property
+    def heads(self) -> Heads:
+        """What the network says of every pixel."""
+        objects = self.annotation == "instances"
+        return Heads(self.classes, objects, self.parameters.dimensions, self.background)
+
     def model(self, weights: Mapping[str, NDArray[Any]]) -> TrainedUNet:
         """The described model with its weights.
 
@@ -113,13 +124,14 @@ class Description(BaseModel):
             If the parts do not fit together.
         """
         from .torch_building import network_with
+        from .torch_export import expected_shapes
 
-        heads = Heads(self.classes, self.annotation == "instances", self.parameters.dimensions)
-        if not 1 <= self.n_channels <= _MOST_CHANNELS or len(self.channel_names) != self.n_channels:
-            raise ValueError(f"{self.n_channels} channels with {len(self.channel_names)} names")
-        if not self.classes or list(self.classes) != sorted(set(self.classes)):
-            raise ValueError(f"classes {self.classes[:10]}")
+        heads = self.heads
+        self._check(heads)
         arguments = network_arguments(self.configuration, heads, self.n_channels, self.parameters)
+        # Compared before any network of the size that the description asks for is made.
+        if {name: array.shape for name, array in weights.items()} != expected_shapes(arguments):
+            raise ValueError(f"{len(weights)} weights that are not those of the described network")
         if not all(np.isfinite(w).all() for w in weights.values()):
             raise ValueError("weights that are not finite")
         return TrainedUNet(
@@ -141,6 +153,40 @@ class Description(BaseModel):
             stopped=self.stopped,
             card=self.card,
         )
+
+    def _check(self, heads: Heads) -> None:
+        """Raise ValueError where the parts contradict each other."""
+        if not 1 <= self.n_channels <= _MOST_CHANNELS or len(self.channel_names) != self.n_channels:
+            raise ValueError(f"{self.n_channels} channels with {len(self.channel_names)} names")
+        if not self.classes or list(self.classes) != sorted(set(self.classes)):
+            raise ValueError(f"classes {self.classes[:10]}")
+        if self.background is not None and self.background not in self.classes:
+            raise ValueError(f"a background of {self.background} in classes {self.classes[:10]}")
+        if heads.objects and self.classes != (0, 1):
+            raise ValueError(f"objects of the classes {self.classes[:10]}")
+        if self.spacing is not None and not (
+            len(self.spacing) == heads.dimensions and all(0 < step < math.inf for step in self.spacing)
+        ):
+            raise ValueError(f"a spacing of {self.spacing[:10]} in {heads.dimensions}D")
+        if len(set(self.axes)) != len(self.axes) or not set("YX") <= set(self.axes) <= set("TCZYX"):
+            raise ValueError(f"axes {self.axes[:10]!r}")
+        _check_configuration(self.configuration, heads.dimensions)
+
+
+def _check_configuration(configuration: Configuration, dimensions: int) -> None:
+    """Raise ValueError where no network can be of this shape."""
+    c = configuration
+    if not 1 <= c.depth == len(c.strides) == len(c.widths) - 1 == len(c.kernels) - 1 <= _MOST_LEVELS:
+        raise ValueError(f"a depth of {c.depth} with {len(c.strides)} strides, {len(c.widths)} widths")
+    if any(len(part) != dimensions for part in (c.patch, *c.strides, *c.kernels)):
+        raise ValueError(f"a patch of {len(c.patch)} axes in {dimensions}D")
+    numbers = [*c.widths, *c.patch, *(n for part in (*c.strides, *c.kernels) for n in part)]
+    if not all(1 <= n <= _LARGEST for n in (*numbers, c.batch_size, c.steps_per_epoch)):
+        raise ValueError(f"widths {c.widths}, a patch of {c.patch}, batches of {c.batch_size}")
+    if any(side % step for side, step in zip(c.patch, c.total_stride, strict=True)):
+        raise ValueError(f"a patch of {c.patch} with strides of {c.total_stride}")
+    if c.object_diameter is not None and not 0 < c.object_diameter < math.inf:
+        raise ValueError(f"objects of {c.object_diameter} pixels")
 
 
 def save(model: TrainedUNet, path: Path, kept: KeptTraining | None = None) -> Path:
@@ -215,6 +261,7 @@ def _validation_from_json(stored: _Validation | None, heads: Heads) -> Validatio
         dice=float("nan") if stored.dice is None else stored.dice,
         by=stored.by,
         n_samples=stored.n_samples,
+        background=heads.background_index,
     )
 
 

@@ -133,7 +133,8 @@ class UNetSegmenter(Predicting):
     ) -> Generator[EpochReport, None, Self]:
         """The same as `fit`, as a generator of an EpochReport after every epoch."""
         job = self.fit_job(images, labels, annotation, axes, spacing, cancel=cancel, stop=stop, **options)
-        return (yield from _epochs_of(job))
+        trained: Self = yield from _epochs_of(job)
+        return trained
 
     def fit_job(
         self,
@@ -246,7 +247,7 @@ class UNetSegmenter(Predicting):
                 )
             try:
                 run.restore(kept.arrays, kept.metadata)
-            except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            except (LookupError, RuntimeError, TypeError, ValueError) as error:
                 raise ModelFileError(
                     "what the model file says of the stopped training is damaged: train the model further "
                     f"with fine_tune_job (got {error})"

@@ -51,6 +51,8 @@ def object_targets(labels: NDArray[np.int32], *, flat: bool = False) -> Targets:
         Whether planes lie so far apart that neighbours in Z do not make a boundary.
     """
     n_axes = labels.ndim - 1
+    if labels.max(initial=0) > labels.size:  # numbers with large gaps: what is counted below is as long
+        labels = _renumbered(labels)
     volumes = np.ascontiguousarray(labels.reshape(len(labels), *(1,) * (3 - n_axes), *labels.shape[1:]))
     boundary = np.zeros(volumes.shape, np.uint8)
     offsets = np.zeros((len(labels), 3, *volumes.shape[1:]), np.float32)
@@ -68,6 +70,15 @@ def class_targets(labels: NDArray[np.int32], classes: tuple[int, ...], *, sparse
     index = np.minimum(np.searchsorted(ids, labels), len(ids) - 1)
     known = (ids[index] == labels) & ((labels != 0) | (not sparse))
     return Targets(np.where(known, index, IGNORED).astype(np.int16))
+
+
+def _renumbered(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The same objects with numbers from 1; 0 and -1 stay."""
+    values, dense = np.unique(labels, return_inverse=True)
+    renumbered: NDArray[np.int32] = (dense.reshape(labels.shape) - np.count_nonzero(values <= 0) + 1).astype(
+        np.int32
+    )
+    return np.where(labels > 0, renumbered, labels)
 
 
 @numba.njit(nogil=True, cache=True)

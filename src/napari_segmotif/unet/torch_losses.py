@@ -54,6 +54,8 @@ class UNetLoss:
         Pixels that an offset of 1 stands for.
     class_weights
         (K,) or None.
+    background
+        Index of the class that is not counted by Dice.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class UNetLoss:
         n_classes: int,
         offset_scale: float,
         class_weights: NDArray[np.float32] | None = None,
+        background: int = 0,
     ) -> None:
         self._parameters = parameters
         self._n_classes = n_classes
         self._offset_scale = offset_scale
+        self._background = background
         self._weights = None if class_weights is None else torch.from_numpy(class_weights)
 
     def __call__(self, raw: torch.Tensor, targets: TargetTensors) -> torch.Tensor:
@@ -98,7 +102,8 @@ class UNetLoss:
             truth = functional.one_hot(classes.clamp(min=0), self._n_classes).movedim(-1, 1).float()
             truth = truth * known[:, None]
             probabilities = probabilities * known[:, None]
-            total = total + _dice_loss(probabilities[:, 1:], truth[:, 1:])
+            counted = [c for c in range(self._n_classes) if c != self._background]
+            total = total + _dice_loss(probabilities[:, counted], truth[:, counted])
         return total
 
     def _of_boundary(self, logits: torch.Tensor, truth: torch.Tensor, known: torch.Tensor) -> torch.Tensor:

@@ -218,7 +218,7 @@ class Trainer:
 
         Raises
         ------
-        KeyError, RuntimeError
+        LookupError, RuntimeError, ValueError
             If it is of another network.
         """
         for prefix, network in (("network.", self.network), ("averaged.", self.averaged)):
@@ -229,11 +229,18 @@ class Trainer:
                     if k.startswith(prefix)
                 }
             )
+        weights = [weight for group in self._optimiser.param_groups for weight in group["params"]]
         moments: dict[int, dict[str, torch.Tensor]] = {}
+        moved = [p for group in self._optimiser.param_groups for p in group["params"]]
         for name, value in arrays.items():
             if name.startswith("optimiser."):
                 _, number, key = name.split(".")
-                moments.setdefault(int(number), {})[key] = torch.from_numpy(value.copy())
+                if value.ndim and value.shape != tuple(moved[int(number)].shape):
+                    raise ValueError(f"{name} is of another network")
+                moment = torch.from_numpy(value.copy())
+                if moment.ndim:  # a fused optimiser walks through memory: moments must lie as the weights do
+                    moment = torch.empty_like(weights[int(number)], device="cpu").copy_(moment)
+                moments.setdefault(int(number), {})[key] = moment
         self._optimiser.load_state_dict({**self._optimiser.state_dict(), "state": moments})
 
     def _place(self, device: str) -> None:

@@ -53,6 +53,8 @@ class TrainedUNet:
         What the user should know.
     stopped
         Why training ended early; empty if it did not.
+    diverged
+        Whether training ended early because its loss was no longer a number.
     card
         Plain JSON: what it was trained on, when, with which versions.
     example
@@ -76,6 +78,7 @@ class TrainedUNet:
     validation: ValidationTable | None = None
     messages: tuple[str, ...] = ()
     stopped: str = ""
+    diverged: bool = False
     card: Mapping[str, Any] = field(default_factory=dict)
     example: NDArray[np.float32] | None = None
 

@@ -22,13 +22,11 @@ from .samples import SampleSet
 from .sampling import PatchSampler
 from .split import Split
 from .targets import Targets, class_targets, object_targets
-from .training_state import reports_as_json, reports_from_json
+from .training_state import Arrays, reports_as_json, reports_from_json, shapes_of, with_prefix
 from .validation import Crop, PixelCount, choose_crops, object_scores, usual_decoder
 
 if TYPE_CHECKING:
     from .torch_network import UNet
-
-Arrays = dict[str, NDArray[Any]]
 
 _VALIDATION_SHARE = 0.25
 """Area of the validation crops, as a share of the area that an epoch trains on."""
@@ -125,7 +123,8 @@ class TrainingRun:
             setup.split.validation, configuration.patch, max(1, min(_MOST_CROPS, n_crops))
         )
         weights = _class_weights(setup) if parameters.class_weights == "balanced" else None
-        loss = UNetLoss(parameters, setup.heads.n_classes, network.offset_scale, weights)
+        heads = setup.heads
+        loss = UNetLoss(parameters, heads.n_classes, network.offset_scale, weights, heads.background_index)
         self._trainer = Trainer(network, self._batch, loss, parameters, setup.device)
 
     @property
@@ -360,8 +359,10 @@ class TrainingRun:
         KeyError, RuntimeError, TypeError, ValueError
             If it is none.
         """
-        self._trainer.restore(_with_prefix(arrays, "trainer."))
-        self.best = _with_prefix(arrays, "best.")
+        self._trainer.restore(with_prefix(arrays, "trainer."))
+        self.best = with_prefix(arrays, "best.")
+        if self.best and shapes_of(self.best) != shapes_of(self._trainer.weights()):
+            raise ValueError("the best weights are those of another network")
         self.history = reports_from_json(metadata["history"])
         self.step, self.n_steps = int(metadata["step"]), int(metadata["n_steps"])
         self._losses = [float(loss) for loss in metadata["losses"]]
@@ -371,10 +372,6 @@ class TrainingRun:
     def _batch(self, step: int) -> tuple[NDArray[np.float32], Targets]:
         images, labels = self._sampler.batch(step)
         return images, self.setup.targets(labels)
-
-
-def _with_prefix(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 def _set(token: CancelToken | None) -> bool:

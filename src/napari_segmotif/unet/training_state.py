@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -31,6 +32,16 @@ def reports_from_json(rows: list[dict[str, Any]]) -> list[EpochReport]:
     """
     known: list[dict[str, Any]] = [{k: math.nan if v is None else v for k, v in row.items()} for row in rows]
     return [EpochReport(**row) for row in known]
+
+
+def with_prefix(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
+    """The arrays whose names begin with a prefix, by the rest of their names."""
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def shapes_of(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    """Name → shape."""
+    return {name: array.shape for name, array in arrays.items()}
 
 
 def _is_nan(value: object) -> bool:

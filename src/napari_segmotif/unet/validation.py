@@ -116,7 +116,7 @@ class PixelCount:
     @property
     def dice(self) -> float:
         """Mean Dice (F1) of the classes other than the background; NaN where none occurs."""
-        of_classes = self.scores.f1[1:]
+        of_classes = np.delete(self.scores.f1, self._heads.background_index)
         defined = of_classes[~np.isnan(of_classes)]
         return float(defined.mean()) if defined.size else float("nan")
 
@@ -140,6 +140,8 @@ class ValidationTable:
         "image" or "region": what was held out.
     n_samples
         Planes, or volumes, that were held out.
+    background
+        Index of the class that is not foreground.
     """
 
     objects: ObjectScores | None
@@ -148,6 +150,7 @@ class ValidationTable:
     dice: float
     by: str
     n_samples: int
+    background: int = 0
 
     @property
     def mean_average_precision(self) -> float:
@@ -200,7 +203,9 @@ def tabulate(
             found.append(object_scores(sample.labels, said, heads, decoder, spacing))
         yield Progress(number, len(samples), f"counting objects: image {number} of {len(samples)}")
     total = sum(found[1:], start=found[0]) if found else None
-    return ValidationTable(total, tuple(found), count.scores, count.dice, by, len(samples))
+    return ValidationTable(
+        total, tuple(found), count.scores, count.dice, by, len(samples), heads.background_index
+    )
 
 
 def usual_decoder(heads: Heads) -> Decoder:

@@ -220,6 +220,7 @@ def test_folders_that_do_not_go_together(viewer: Viewer, tmp_path: Path, what: s
 def test_classes_that_were_found_are_one_choice_for_the_pixel_classifier(viewer: Viewer) -> None:
     image = viewer.add_image(picture(discs()), name="cells")
     panel = DataPanel(viewer)
+    viewer.window.add_dock_widget(panel, name="data")
     source = snapshot_image(image)
     classes = show_result(viewer, "labels", strokes(), source, name="cells · U-Net classes", recipe={})
     objects = show_result(viewer, "labels", discs(), source, name="cells · U-Net objects", recipe={})
@@ -229,4 +230,3 @@ def test_classes_that_were_found_are_one_choice_for_the_pixel_classifier(viewer:
     panel.annotation.choose(classes)
     assert panel.current_pair is not None
     panel.close_down()
-    panel.deleteLater()

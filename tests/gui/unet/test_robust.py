@@ -10,6 +10,9 @@ from napari import Viewer
 from pytestqt.qtbot import QtBot
 from unet_scene import PHASES, PREVIEW, Double, discs, docked, names, picture, scene, settled
 
+from napari_segmotif.errors import InputError
+from napari_segmotif.gui.unet import preview
+
 
 def test_without_an_image_nothing_can_be_trained(viewer: Viewer) -> None:
     widget = docked(viewer)
@@ -177,3 +180,19 @@ def test_closing_the_viewer(
     else:
         settled(widget)
     viewer.close()
+
+
+def test_a_preview_that_cannot_be_shown_ends_no_training(
+    viewer: Viewer, double: type[Double], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget, _, _ = scene(viewer)
+
+    def refused(*args: object, **kwargs: object) -> None:
+        raise InputError("the layer has another shape now (got another)")
+
+    monkeypatch.setattr(preview, "show_result", refused)
+    widget.train()
+    settled(widget)
+    assert widget.segmenter is not None
+    assert len(widget.form.training.reports) == 4
+    assert names(viewer) == ["cells", "truth"]

@@ -88,6 +88,7 @@ class Double:
         self.parameters = UNetParameters(**settings)
         self.history_: tuple[EpochReport, ...] = ()
         self.stopped_, self.messages_, self.can_resume = "", (), False
+        self.diverged_ = False
         self.configuration_, self.given = CONFIGURATION, {}
         type(self).made.append(self)
 
@@ -138,6 +139,7 @@ class Double:
             raise JobCancelled("stopped before the first epoch: there is nothing to keep")
         yield from self._phase("validating", cancel, stop)
         self.can_resume = stopped.startswith("Stopped")
+        self.diverged_ = stopped.startswith("The loss")
         self.history_, self.stopped_ = tuple(history), stopped
         self.messages_ = ("1 of 2 images is held out for validation.",)
         self.model_ = self._trained()

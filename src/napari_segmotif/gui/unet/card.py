@@ -34,9 +34,9 @@ class ForegroundScores:
     accuracy: float
 
 
-def foreground_scores(scores: ClassificationScores) -> ForegroundScores:
-    """Take all classes but the first one, the background, together."""
-    confusion = np.asarray(scores.confusion, dtype=float)
+def foreground_scores(scores: ClassificationScores, background: int = 0) -> ForegroundScores:
+    """Take all classes but the one at index `background` together."""
+    confusion = np.roll(np.asarray(scores.confusion, dtype=float), -background, axis=(0, 1))
     hit, missed, invented = confusion[1:, 1:].sum(), confusion[1:, 0].sum(), confusion[0, 1:].sum()
     return ForegroundScores(
         dice=_ratio(2 * hit, 2 * hit + missed + invented),
@@ -188,7 +188,7 @@ def objects_in_words(table: ValidationTable) -> str:
 
 def foreground_in_words(table: ValidationTable) -> str:
     """Say in one sentence what precision and accuracy mean here."""
-    found = foreground_scores(table.pixels)
+    found = foreground_scores(table.pixels, table.background)
     if math.isnan(found.accuracy):
         return ""
     precision = (
@@ -204,7 +204,7 @@ def foreground_in_words(table: ValidationTable) -> str:
 
 def foreground_row(table: ValidationTable) -> list[str]:
     """Dice, Jaccard, precision, recall and accuracy of the foreground."""
-    found = foreground_scores(table.pixels)
+    found = foreground_scores(table.pixels, table.background)
     return [score(v) for v in (found.dice, found.jaccard, found.precision, found.recall, found.accuracy)]
 
 

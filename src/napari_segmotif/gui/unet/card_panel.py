@@ -126,7 +126,8 @@ class CardPanel(QWidget):
         if table.objects is not None:
             self.objects.set_rows(card.object_rows(table.objects))
         names = [model.class_names.get(label, f"class {label}") for label in table.pixels.classes]
-        self._foreground_title.setText(f"{', '.join(names[1:])} against {names[0]}, pixel by pixel:")
+        background = names.pop(model.heads.background_index)
+        self._foreground_title.setText(f"{', '.join(names)} against {background}, pixel by pixel:")
         self.foreground.set_rows([card.foreground_row(table)])
         _say(self._foreground_said, card.foreground_in_words(table))
         self._show_classes(model, table)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
 
 from ...errors import AnnotationError
 from ...unet.parameters import Annotation
@@ -71,10 +72,8 @@ class TrainingDataPanel(QWidget):
             form.setContentsMargins(0, 0, 0, 0)
             form.setSpacing(5)
             form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for form, text, control in ((top, "From", self._where), (bottom, "Labels are", self._kind)):
-            label = QLabel(text)
-            label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Annotation"))  # as the rows between
-            form.addRow(label, control)
+        top.addRow("From", self._where)
+        bottom.addRow("Labels are", self._kind)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -180,6 +179,19 @@ class TrainingDataPanel(QWidget):
     def close_down(self) -> None:
         """Stop following the viewer."""
         self.layers.close_down()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Put the controls of all rows under each other; how wide labels are is known only now."""
+        labels = [
+            label
+            for form in self.findChildren(QFormLayout)
+            for row in range(form.rowCount())
+            if (item := form.itemAt(row, QFormLayout.ItemRole.LabelRole)) and (label := item.widget())
+        ]
+        width = max((label.sizeHint().width() for label in labels), default=0)
+        for label in labels:
+            label.setMinimumWidth(width)
+        super().showEvent(event)
 
     def _say(self) -> None:
         text = "" if self._described is None else self._described.texts.get(self.annotation, "")

@@ -73,7 +73,7 @@ class ExplainPanel(QWidget):
         return str(self.method.currentData())
 
     def set_classes(self, labels: Sequence[int], names: Mapping[int, str], colors: Mapping[int, str]) -> None:
-        """Offer these classes; the chosen one is kept, else it is the first after the background."""
+        """Offer these classes; the chosen one is kept, else it is the first."""
         kept = self.class_id
         with QSignalBlocker(self.classes):
             self.classes.clear()
@@ -84,7 +84,7 @@ class ExplainPanel(QWidget):
                 else:
                     self.classes.addItem(name, label)
             index = self.classes.findData(kept)
-            self.classes.setCurrentIndex(index if index >= 0 else min(1, len(labels) - 1))
+            self.classes.setCurrentIndex(max(0, index))
         self._update()
 
     def set_available(self, reason: str) -> None:

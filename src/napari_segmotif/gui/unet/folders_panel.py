@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from ..section import row, words
 from .examples import FolderExamples
@@ -39,10 +39,8 @@ class FoldersPanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(5)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for text, line in (("Images", images), ("Labels", labels)):
-            label = QLabel(text)
-            label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Annotation"))  # as the rows around
-            form.addRow(label, line)
+        form.addRow("Images", images)
+        form.addRow("Labels", labels)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)

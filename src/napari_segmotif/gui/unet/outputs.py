@@ -220,9 +220,10 @@ class Outputs:
         )  # fmt: skip
 
     def _show_probabilities(self, probabilities: Any, result: _Result) -> None:
-        """One layer for each class but 0, which is what is left over; many classes as one stack."""
-        source, classes = result.source, result.model.heads.classes
-        chosen = [k for k, label in enumerate(classes) if label != 0]
+        """One layer for each class but the background, which is the rest; many classes as one stack."""
+        source, heads = result.source, result.model.heads
+        classes = heads.classes
+        chosen = [k for k in range(heads.n_classes) if k != heads.background_index]
         labels = [classes[k] for k in chosen]
         names, colors = result.model.class_names, class_colors(result.model)
         prefix = probability_name(source)

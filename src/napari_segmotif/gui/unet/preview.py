@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
+from ...errors import SegmotifError
 from ...unet.parameters import Annotation
 from ...unet.reports import EpochReport, ExamplePrediction
 from ..layers import LayerSnapshot, find_layer, snapshot_image, unwrapped
@@ -98,7 +99,10 @@ class Preview:
         if self._shown is not None and self.layer is None:
             self._given_up = True  # the user removed it, or painted on it
         if self._wanted and not self._given_up:
-            self._show(report)
+            try:
+                self._show(report)
+            except SegmotifError:
+                self._given_up = True  # a picture that cannot be shown must not end a training
 
     def finish(self) -> None:
         """Show the best epoch, whose weights were kept; the layer stays until something better is there."""

@@ -176,14 +176,12 @@ class Trainer:
         if scene is not None:
             self._home = segmenter, scene
         self._scene = None
-        self._preview.finish()
         self._take_over(segmenter)
-        form.training.show_history(segmenter.history_)
+        self._preview.finish()
         text = trained_in_words(segmenter)
         messages = [sentence(message) for message in segmenter.messages_]
         form.training.end(" ".join([text, *messages]))
-        trouble = bool(segmenter.stopped_) and not segmenter.can_resume
-        self._bench.say(text, "warning" if trouble else "info")
+        self._bench.say(text, "warning" if segmenter.diverged_ else "info")
 
     def _on_error(self, error: Exception) -> bool:
         self._end_without(str(error))

@@ -76,7 +76,9 @@ class Using:
         panels.sections["card"].set_summary(card.summary(model))
         panels.predict.set_model(objects=model.heads.objects, dropout=model.parameters.dropout > 0)
         panels.predict.show_text("")
-        panels.explain.set_classes(model.heads.classes, model.class_names, class_colors(model))
+        background = model.heads.classes[model.heads.background_index]
+        others = [label for label in model.heads.classes if label != background]
+        panels.explain.set_classes((*others, background), model.class_names, class_colors(model))
         panels.explain.show_text("")
         panels.keep.show_text("")
 

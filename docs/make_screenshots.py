@@ -11,6 +11,7 @@ from motif_screenshots import take_motif_pictures
 from PIL import Image
 from qtpy.QtCore import QRect
 from qtpy.QtWidgets import QApplication, QWidget
+from unet_screenshots import take_unet_pictures
 
 from napari_segmotif.gui.demo import Demo
 from napari_segmotif.gui.demo_strokes import CLASSES
@@ -52,10 +53,13 @@ def main() -> None:
         demo.screenshot(folder / "pixel-next.png")
         viewer.close()
         take_motif_pictures(folder)
+        take_unet_pictures(folder)
     for path in folder.glob("pixel-*.png"):
         shrink(path, [entry.color for entry in CLASSES])
     for path in folder.glob("motifs-*.png"):
         shrink(path, motif_colors(3))
+    for path in folder.glob("unet-*.png"):
+        shrink(path, [])
 
 
 def shrink(path: Path, colors: Sequence[str]) -> None:

@@ -21,8 +21,8 @@ from napari_segmotif.gui.virtual_display import display
 _WINDOW = (1500, 960)
 _PATIENCE_S = 1800.0
 _SIDE = 320
-_TRAINING = {"width": 16, "max_minutes": 6.0, "n_epochs": 1000}
-_CURVE = {"width": 16, "max_minutes": 4.0, "n_epochs": 1000}
+_TRAINING = {"width": 16, "max_minutes": 3.0, "n_epochs": 1000}
+_CURVE = {"width": 16, "max_minutes": 2.0, "n_epochs": 1000}
 
 
 def take_unet_pictures(folder: Path) -> None:
@@ -50,7 +50,7 @@ def take_unet_pictures(folder: Path) -> None:
     _open(widget, "train")
     _picture(viewer, folder / "unet-training.png")
     _finish(widget)
-    _predict_another(viewer, widget, [layer for pair in pairs for layer in pair])
+    _predict_another(viewer, widget)
     _open(widget, "predict")
     _picture(viewer, folder / "unet-predict.png")
     widget.form.settings.set_parameters(_CURVE)
@@ -71,14 +71,16 @@ def _add_pair(viewer: napari.Viewer, number: int) -> tuple[Image, Labels]:
     return image, labels
 
 
-def _predict_another(viewer: napari.Viewer, widget: UNetSegmenterWidget, others: list[Any]) -> None:
+def _predict_another(viewer: napari.Viewer, widget: UNetSegmenterWidget) -> None:
     """Predict an image that was not trained on, and show three outputs beside it."""
     widget.preview.clear()
     _settle()
-    for layer in others:
-        layer.visible = False
     sample = simulate_nuclei_2d(random_state=99)
-    image = viewer.add_image(sample.image, name="New image", scale=sample.spacing, units=("um", "um"))
+    # Beside the others: hiding all of them, once the preview is gone, crashes napari 0.9.2 under Mesa.
+    aside = 3 * _SIDE * sample.spacing[1]
+    image = viewer.add_image(
+        sample.image, name="New image", scale=sample.spacing, units=("um", "um"), translate=(0, aside)
+    )
     known = set(viewer.layers)
     predict = widget.form.use.predict
     predict.image.choose(image)
@@ -93,8 +95,9 @@ def _predict_another(viewer: napari.Viewer, widget: UNetSegmenterWidget, others:
         layer.visible = layer in shown[:3]
     for number, layer in enumerate(shown[:3], start=1):  # beside the image instead of over it
         row, column = divmod(number, 2)
-        layer.translate = [row * height, column * width]
-    viewer.reset_view()
+        layer.translate = [row * height, aside + column * width]
+    viewer.scene.camera.center = (height, aside + width)
+    viewer.scene.camera.zoom = 320 / height  # canvas pixels for each unit: two images in 640
 
 
 def _wait_for_epochs(widget: UNetSegmenterWidget, n: int) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
 
-from napari_segmotif.errors import InputError
 from napari_segmotif.common.objects import make_objects
+from napari_segmotif.errors import InputError
 
 
 def disks(shape: tuple[int, int], *circles: tuple[float, float, float]) -> np.ndarray:

@@ -38,7 +38,7 @@ def chosen(samples: Any, device: str = "cpu", memory: int | None = None, **setti
 def test_one_image_of_512_pixels_on_the_cpu() -> None:
     found = chosen([sample(512, 512)])
     assert (found.depth, found.patch, found.batch_size, found.steps_per_epoch) == (4, (256, 256), 4, 16)
-    assert found.widths == (16, 32, 64, 128, 128)
+    assert found.widths == (24, 48, 96, 192, 192)
     assert chosen([sample(512, 512)], "cuda").widths == (32, 64, 128, 256, 256)
     assert found.strides == ((2, 2),) * 4
     assert found.kernels == ((3, 3),) * 5

@@ -135,6 +135,7 @@ def test_the_few_lines_in_the_docs_make_the_objects_of_the_decoder() -> None:
     truth = disks((96, 96), 12, (7, 10), seed=3)
     maps, decoder = ideal_maps(truth), Decoder(method="seeds")
     described = {"decoder": decoder.model_dump(), "maps": ["background", "object", "boundary"]}
+    described |= {"classes": [0, 1], "background": 0}
     made = namespace["objects_from_seeds"](maps, described)
     assert match_objects(truth, made).mean_average_precision > 0.85  # a sliver of an object has no core
     expected = decoder(maps, Heads((0, 1), True, 2))

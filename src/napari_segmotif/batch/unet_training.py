@@ -110,7 +110,6 @@ def train_unet_iter(
         images, labels = list(opened.images), list(opened.annotations)
         leg = legs.token()
         if start == "resume":
-            options = {**_known(segmenter), **options}
             job = segmenter.resume_job(images, labels, cancel=cancel, stop=leg, **options)
         else:
             begin = segmenter.fit_job if start == "new" else segmenter.fine_tune_job
@@ -205,12 +204,3 @@ def _options(
     if apart is not None:
         options["validation"] = (list(apart.images), list(apart.annotations))
     return options
-
-
-def _known(segmenter: UNetSegmenter) -> dict[str, Any]:
-    """What the model knows of names and colours: they stay when its training goes on."""
-    return {
-        "class_names": segmenter.class_names_,
-        "class_colors": segmenter.class_colors_,
-        "channel_names": segmenter.channel_names_,
-    }

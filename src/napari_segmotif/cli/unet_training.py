@@ -67,7 +67,12 @@ def add_training(parser: Parser) -> None:
     )
     add("--history", action="store_true", help="write loss and scores of every epoch to a CSV beside MODEL")
     network = parser.add_argument_group("the network").add_argument
-    network("--width", type=positive_int, metavar="N", help="channels at full resolution (32)")
+    network(
+        "--width",
+        type=positive_int,
+        metavar="N",
+        help="channels at full resolution (24 on the CPU, 32 on a GPU)",
+    )
     network("--depth", type=positive_int, metavar="N", help="halvings of the resolution; else by object size")
     network("--patch-size", type=positive_int, metavar="P", help="side of the training patches; else chosen")
     network("--batch-size", type=positive_int, metavar="N", help="patches a step; else chosen")
@@ -208,8 +213,10 @@ def _stopped_by_signals(stop: CancelToken) -> Iterator[list[int]]:
 
     def end(number: int, frame: Any) -> None:
         if stop.cancelled:
-            before[number](number, frame)
-            return
+            if callable(before[number]):
+                before[number](number, frame)
+                return
+            raise KeyboardInterrupt  # a shell's job in the background ignores Ctrl-C; asked twice, it ends
         caught.append(number)
         stop.cancel()
         tell("stopping, to keep the best network so far; a second Ctrl-C leaves without it")

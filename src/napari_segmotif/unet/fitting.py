@@ -20,9 +20,10 @@ from .decoding import Decoder, choose_decoder
 from .heads import Heads
 from .parameters import Annotation, UNetParameters
 from .samples import Sample, SampleSet, collect_samples
+from .setup import Setup
 from .split import Split, split_samples
 from .trained import TrainedUNet, network_arguments
-from .training import Setup, TrainingRun
+from .training import TrainingRun
 from .validation import ValidationTable, tabulate, usual_decoder
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ def prepare_iter(
     network = new_network(arguments, parameters.random_state)
     if start_from is not None:
         _copy_weights(start_from, samples, heads, parameters, network)
-    return TrainingRun(setup, network, apart=data.validation is not None)
+    yield Progress(0, 0, "counting what is annotated")
+    return TrainingRun(
+        setup, network, _facts(setup), apart=data.validation is not None, seasoned=start_from is not None
+    )
 
 
 def _check_depth(configuration: Configuration, parameters: UNetParameters) -> None:
@@ -143,6 +147,16 @@ def _split_iter(
 
 def _classes(samples: SampleSet) -> tuple[int, ...]:
     return (0, 1) if samples.annotation == "instances" else samples.classes
+
+
+def with_known_names(options: Mapping[str, Any], model: TrainedUNet) -> dict[str, Any]:
+    """Options of a training that goes on: names and colours that are not given stay those of the model."""
+    known = {
+        "class_names": model.class_names,
+        "class_colors": model.class_colors,
+        "channel_names": model.channel_names,
+    }
+    return known | {name: value for name, value in options.items() if value is not None}
 
 
 def _background(classes: tuple[int, ...], names: Mapping[int, str] | None) -> int:
@@ -263,9 +277,8 @@ def _decoder_and_table(
         pairs = [(said, sample.labels) for said, sample in zip(maps, samples, strict=True)]
         decoder = (yield from choose_decoder(pairs, heads, setup.spacing, cancel=cancel)).decoder
     table = yield from tabulate(
-        samples, maps, heads, decoder, setup.spacing, sparse=setup.sparse, by=setup.split.by
+        samples, maps, heads, decoder, setup.spacing, sparse=setup.sparse, by=setup.split.by, cancel=cancel
     )
-    cancel.raise_if_cancelled()
     return decoder, table
 
 
@@ -292,28 +305,34 @@ def _card(run: TrainingRun, data: TrainingData) -> dict[str, Any]:
     n_images = len({s.image_index for s in setup.samples.samples})
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "shapes": _image_shapes(setup.samples),
         "images": list(data.image_names or [f"image {i + 1}" for i in range(n_images)]),
         "annotation": setup.samples.annotation,
         "n_training_samples": len(setup.split.train),
         "n_validation_samples": len(setup.split.validation),
         "held_out_by": setup.split.by,
-        "n_objects": int(sum(len(np.unique(s.labels[s.labels > 0])) for s in setup.split.train))
-        if setup.heads.objects
-        else None,
-        "annotated_pixels": sum(
-            int((setup.targets(s.labels[np.newaxis]).classes >= 0).sum()) for s in setup.split.train
-        ),
         "epochs": len(run.history),
         "minutes": round(run.seconds / 60, 2),
         "device": setup.device,
-        "fingerprint": fingerprint(setup.split),
+        **run.facts,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
     }
 
 
 def _are_numbers(weights: Mapping[str, NDArray[Any]]) -> bool:
     return all(bool(np.isfinite(array).all()) for array in weights.values())
+
+
+def _facts(setup: Setup) -> dict[str, Any]:
+    """What there is to train on, as plain JSON; counted once, before training."""
+    labels = [sample.labels for sample in setup.split.train]
+    least = 1 if setup.sparse else 0
+    objects = sum(len(np.unique(part[part > 0])) for part in labels) if setup.heads.objects else None
+    return {
+        "shapes": _image_shapes(setup.samples),
+        "n_objects": objects,
+        "annotated_pixels": sum(int(np.count_nonzero(part >= least)) for part in labels),
+        "fingerprint": fingerprint(setup.split),
+    }
 
 
 def fingerprint(split: Split) -> str:

@@ -82,6 +82,7 @@ class Description(BaseModel):
     validation: _Validation | None
     messages: tuple[str, ...]
     stopped: str
+    diverged: bool = False
     card: dict[str, Any]
     training: dict[str, Any] | None = None
 
@@ -105,6 +106,7 @@ class Description(BaseModel):
             validation=_validation_as_json(model.validation),
             messages=model.messages,
             stopped=model.stopped,
+            diverged=model.diverged,
             card=dict(model.card),
             training=None if training is None else dict(training),
         )
@@ -151,6 +153,7 @@ class Description(BaseModel):
             validation=_validation_from_json(self.validation, heads),
             messages=self.messages,
             stopped=self.stopped,
+            diverged=self.diverged,
             card=self.card,
         )
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..common.progress import AnyToken, CancelToken, Job, Progress, run_job
 from ..errors import InputError, ModelFileError, ModelMismatchError, NotFittedError
 from . import model_file
-from .fitting import TrainingData, fingerprint, finish_iter, prepare_iter
+from .fitting import TrainingData, finish_iter, prepare_iter, with_known_names
 from .parameters import Annotation, UNetParameters
 from .predicting import Predicting
 from .reports import EpochReport
@@ -190,6 +190,7 @@ class UNetSegmenter(Predicting):
             If the images have other channels or dimensions.
         """
         model = self.model_
+        options = with_known_names(options, model)
         data = TrainingData(images, labels, annotation or model.annotation, axes, spacing, **options)
         run = yield from prepare_iter(data, self.parameters, model, AnyToken(cancel, stop))
         return (yield from self._go_on(run, data, cancel, stop))
@@ -233,6 +234,7 @@ class UNetSegmenter(Predicting):
             kept, model = self._kept, self.model_
             if kept is None or images is None:
                 raise InputError("resume_job needs the images and labels of the training (got none)")
+            options = with_known_names(options, model)
             data = TrainingData(images, labels, model.annotation, **options)
             run = yield from prepare_iter(
                 data,
@@ -240,7 +242,7 @@ class UNetSegmenter(Predicting):
                 cancel=AnyToken(cancel, stop),
                 configuration=model.configuration,
             )
-            if fingerprint(run.setup.split) != model.card.get("fingerprint"):
+            if run.facts["fingerprint"] != model.card.get("fingerprint"):
                 raise ModelMismatchError(
                     "training can only go on with the very images and labels it began with: use them, or "
                     f"train the model further on these (got other pixels than {model.card.get('images')})"
@@ -261,6 +263,8 @@ class UNetSegmenter(Predicting):
         yield from run.run(cancel, stop)
         model = yield from finish_iter(run, data, cancel, stop)
         self._model, self._run, self._data, self._kept = model, run, data, None
+        if not self.can_resume:  # images and moments of the optimiser are not held on to
+            self._run = self._data = None
         return self
 
     # ------------------------------------------------------------------------------------------- files

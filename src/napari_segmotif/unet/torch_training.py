@@ -27,8 +27,8 @@ _log = logging.getLogger("napari_segmotif")
 
 Batch = tuple[NDArray[np.float32], Targets]
 
-_WARM_UP = 100
-"""Steps, or a tenth of all, in which the learning rate rises to its highest."""
+_WARM_UP, _WARM_UP_SHARE = 100, 0.1
+"""Steps, or the share of all if that is less, in which the learning rate rises to its highest."""
 _LOWEST = 0.01
 """Share of the highest learning rate that is left at the end."""
 _MEMORY_OF_AVERAGE = 400
@@ -80,6 +80,8 @@ class Trainer:
     ) -> None:
         self.network = network.to(memory_format=_layout(network.dimensions))
         self.averaged = copy.deepcopy(network).eval()
+        self.rate = 0.0
+        """Learning rate of the last step."""
         self._batches = batches
         self._loss = loss
         self._parameters = parameters
@@ -106,9 +108,9 @@ class Trainer:
             If the memory does not suffice even for single patches on the CPU.
         """
         images, targets = self._next(plan.step)
-        rising = min(1.0, (plan.step + 1) / _WARM_UP, (plan.progress + 1e-3) * 10)
-        rate = self._parameters.learning_rate * rising
-        rate *= learning_rate_share(plan.progress, self._parameters.schedule)
+        rising = min(1.0, max((plan.step + 1) / _WARM_UP, plan.progress / _WARM_UP_SHARE))
+        falling = learning_rate_share(plan.progress, self._parameters.schedule)
+        self.rate = rate = self._parameters.learning_rate * rising * falling
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         kept = {name: value.clone() for name, value in self.network.named_buffers()}

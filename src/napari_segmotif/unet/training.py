@@ -6,22 +6,18 @@ import math
 import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..common.progress import CancelToken, Job, Progress
-from .configuration import Configuration
 from .decoding import Decoder
-from .heads import Heads
-from .parameters import UNetParameters
 from .reports import EpochReport, ExamplePrediction
-from .samples import SampleSet
 from .sampling import PatchSampler
-from .split import Split
-from .targets import Targets, class_targets, object_targets
+from .setup import Setup
+from .targets import Targets
 from .training_state import Arrays, reports_as_json, reports_from_json, shapes_of, with_prefix
 from .validation import Crop, PixelCount, choose_crops, object_scores, usual_decoder
 
@@ -37,45 +33,6 @@ _FINISHING_SHARE = 0.06
 """Share of a time limit that is kept for the choice of the decoder at the end."""
 
 
-@dataclass(frozen=True)
-class Setup:
-    """All that training is given, and that does not change.
-
-    Attributes
-    ----------
-    samples
-        What was annotated, checked.
-    split
-        Which of it is trained on.
-    heads, configuration, parameters
-        Of the network.
-    device
-        "cuda", "mps" or "cpu".
-    spacing
-        Of the samples' axes, or None.
-    """
-
-    samples: SampleSet
-    split: Split
-    heads: Heads
-    configuration: Configuration
-    parameters: UNetParameters
-    device: str
-    spacing: tuple[float, ...] | None
-
-    @property
-    def sparse(self) -> bool:
-        """Whether 0 means: not annotated."""
-        return self.samples.annotation == "scribbles"
-
-    def targets(self, labels: NDArray[np.int32]) -> Targets:
-        """What is to be learned from patches of labels (B, *spatial)."""
-        if self.heads.objects:
-            flat = self.configuration.strides[0][0] == 1 if self.heads.dimensions == 3 else False
-            return object_targets(labels, flat=flat)
-        return class_targets(labels, self.heads.classes, sparse=self.sparse)
-
-
 class TrainingRun:
     """A training that can be stopped after any step, and gone on with.
 
@@ -85,8 +42,12 @@ class TrainingRun:
         What to train, on what.
     network
         Trained in place.
+    facts
+        What there is to train on, for the model card; plain JSON.
     apart
         Whether the validation images were given apart from the training images.
+    seasoned
+        Whether the network was trained before: it is then the one to do better than.
 
     Attributes
     ----------
@@ -100,11 +61,14 @@ class TrainingRun:
         Why training ended early by itself; empty otherwise.
     """
 
-    def __init__(self, setup: Setup, network: UNet, *, apart: bool) -> None:
+    def __init__(
+        self, setup: Setup, network: UNet, facts: Mapping[str, Any], *, apart: bool, seasoned: bool = False
+    ) -> None:
         from .torch_losses import UNetLoss
         from .torch_training import Trainer
 
         self.setup = setup
+        self.facts = facts
         self.history: list[EpochReport] = []
         self.best: Arrays = {}
         self.step = 0
@@ -115,14 +79,18 @@ class TrainingRun:
         """Of all steps and epochs so far."""
         self._losses: list[float] = []
         self._progress = 0.0
-        self._apart = apart
+        self._first_score = math.nan
+        """Of the network that was trained before."""
+        self._apart, self._seasoned = apart, seasoned
         parameters, configuration = setup.parameters, setup.configuration
         self._sampler = PatchSampler(setup.split.train, configuration, parameters, parameters.random_state)
         n_crops = round(configuration.steps_per_epoch * configuration.batch_size * _VALIDATION_SHARE)
         self._crops = choose_crops(
             setup.split.validation, configuration.patch, max(1, min(_MOST_CROPS, n_crops))
         )
-        weights = _class_weights(setup) if parameters.class_weights == "balanced" else None
+        # The example that is shown after every epoch: the crop with most in it.
+        self.shown_crop = max(self._crops, key=lambda crop: int((crop.labels > 0).sum()))
+        weights = setup.class_weights() if parameters.class_weights == "balanced" else None
         heads = setup.heads
         loss = UNetLoss(parameters, heads.n_classes, network.offset_scale, weights, heads.background_index)
         self._trainer = Trainer(network, self._batch, loss, parameters, setup.device)
@@ -159,6 +127,10 @@ class TrainingRun:
             After every step; after every epoch its EpochReport.
         """
         try:
+            if self._seasoned and not self.best:
+                report = yield from self._validate(cancel, stop)
+                if report is not None:
+                    self.best, self._first_score = self._trainer.weights(), self._score_of(report)
             while not self.done and not _set(stop):
                 report = yield from self._epoch(cancel, stop)
                 if report is not None:
@@ -225,8 +197,6 @@ class TrainingRun:
 
     def _validate(self, cancel: CancelToken | None, stop: CancelToken | None) -> Job[EpochReport | None]:
         """Look at the validation crops; None if it was stopped within."""
-        from .torch_training import learning_rate_share
-
         setup, heads = self.setup, self.setup.heads
         count = PixelCount(heads, sparse=setup.sparse)
         decoder = usual_decoder(heads)
@@ -263,20 +233,14 @@ class TrainingRun:
             validation_loss=float(np.mean(losses)),
             validation_dice=count.dice,
             validation_ap=math.nan if objects is None else objects.mean_average_precision,
-            learning_rate=setup.parameters.learning_rate
-            * learning_rate_share(self._progress, setup.parameters.schedule),
+            learning_rate=self._trainer.rate,
             is_best=not self.best or score >= self._score() or self._score() != self._score(),
             example=example,
         )
 
-    @property
-    def shown_crop(self) -> Crop:
-        """The validation crop with most in it: the example that is shown after every epoch."""
-        return max(self._crops, key=lambda crop: int((crop.labels > 0).sum()))
-
     def _score(self) -> float:
         """The best validation score so far; NaN where none is known."""
-        scores = [self._score_of(report) for report in self.history]
+        scores = [self._first_score, *(self._score_of(report) for report in self.history)]
         return max((s for s in scores if s == s), default=math.nan)
 
     def _score_of(self, report: EpochReport) -> float:
@@ -344,6 +308,8 @@ class TrainingRun:
             "history": reports_as_json(self.history),
             "step": self.step,
             "n_steps": self.n_steps,
+            "rate": self._trainer.rate,
+            "first_score": None if math.isnan(self._first_score) else self._first_score,
             "losses": self._losses,
             "progress": self._progress,
             "n_epochs": self.n_epochs,
@@ -365,6 +331,9 @@ class TrainingRun:
             raise ValueError("the best weights are those of another network")
         self.history = reports_from_json(metadata["history"])
         self.step, self.n_steps = int(metadata["step"]), int(metadata["n_steps"])
+        first = metadata["first_score"]
+        self._first_score = math.nan if first is None else float(first)
+        self._trainer.rate = float(metadata["rate"])
         self._losses = [float(loss) for loss in metadata["losses"]]
         self._progress, self.n_epochs = float(metadata["progress"]), int(metadata["n_epochs"])
         self.seconds, self.trouble = float(metadata["seconds"]), str(metadata["trouble"])
@@ -376,14 +345,3 @@ class TrainingRun:
 
 def _set(token: CancelToken | None) -> bool:
     return token is not None and token.cancelled
-
-
-def _class_weights(setup: Setup) -> NDArray[np.float32]:
-    """Weights (K,) with which every class counts the same; their mean over all pixels is 1."""
-    counts = np.zeros(setup.heads.n_classes)
-    for sample in setup.split.train:
-        classes = setup.targets(sample.labels[np.newaxis]).classes
-        counts += np.bincount(classes[classes >= 0].ravel(), minlength=setup.heads.n_classes)
-    share = np.maximum(counts, 1) / max(1.0, counts.sum())
-    weights: NDArray[np.float32] = (1 / (share * len(share))).astype(np.float32)
-    return weights

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..common.metrics import ClassificationScores, confusion_matrix
 from ..common.object_metrics import IOU_THRESHOLDS, ObjectScores, match_objects
-from ..common.progress import Job, Progress
+from ..common.progress import CancelToken, Job, Progress
 from ..common.tiling import read_mirrored, tile_grid
 from .decoding import Decoder
 from .heads import Heads
@@ -179,6 +179,7 @@ def tabulate(
     *,
     sparse: bool,
     by: str,
+    cancel: CancelToken | None = None,
 ) -> Job[ValidationTable]:
     """Compare what a network says of whole samples with their labels, as a job.
 
@@ -194,10 +195,14 @@ def tabulate(
         Whether the label 0 means: not annotated.
     by
         "image" or "region": what was held out.
+    cancel
+        Looked at after every sample.
     """
     count = PixelCount(heads, sparse=sparse)
     found = []
     for number, (sample, said) in enumerate(zip(samples, maps, strict=True), start=1):
+        if cancel is not None:
+            cancel.raise_if_cancelled()
         count.add(sample.labels, said)
         if heads.objects:
             found.append(object_scores(sample.labels, said, heads, decoder, spacing))
@@ -217,6 +222,4 @@ def object_scores(
     truth: I32, maps: F32, heads: Heads, decoder: Decoder, spacing: tuple[float, ...] | None = None
 ) -> ObjectScores:
     """Compare the objects of maps (n_maps, *spatial) with true ones; where labels are −1, nothing counts."""
-    predicted = decoder(maps, heads, spacing)
-    predicted[truth == IGNORED] = 0
-    return match_objects(np.maximum(truth, 0), predicted, IOU_THRESHOLDS)
+    return match_objects(truth, decoder(maps, heads, spacing), IOU_THRESHOLDS)

@@ -43,16 +43,16 @@ def test_it_needs_a_network(panel: ExplainPanel, qtbot: QtBot) -> None:
 
 def test_it_asks_for_a_class_and_a_method(panel: ExplainPanel, qtbot: QtBot) -> None:
     panel.set_available("")
-    panel.set_classes((0, 1, 2), NAMES, {2: "#00ff00"})
-    assert panel.class_id == 1  # the first that is not background
-    panel.classes.setCurrentIndex(2)
+    panel.set_classes((1, 2, 0), NAMES, {2: "#00ff00"})
+    assert panel.class_id == 1  # the first; the background comes last
+    panel.classes.setCurrentIndex(1)
     panel.method.setCurrentIndex(1)
     with qtbot.waitSignal(panel.explain_clicked) as signal:
         click(qtbot, panel)
     assert signal.args == [2, "occlusion"]
-    panel.set_classes((0, 2), NAMES, {})  # another network that has the class, too
+    panel.set_classes((2, 0), NAMES, {})  # another network that has the class, too
     assert panel.class_id == 2
-    panel.set_classes((0, 1), NAMES, {})
+    panel.set_classes((1, 0), NAMES, {})
     assert panel.class_id == 1
 
 

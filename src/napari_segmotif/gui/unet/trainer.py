@@ -210,8 +210,8 @@ def trained_in_words(segmenter: UNetSegmenter) -> str:
         parts.append(sentence(segmenter.stopped_))
     elif history:
         parts.append(f"Trained for {count(len(history), 'epoch')}.")
-    scored = [(main_score(r)[1], r) for r in history if main_score(r)[1] == main_score(r)[1]]
-    if scored:
-        value, best = max(scored, key=lambda pair: pair[0])
-        parts.append(f"Best validation {main_score(best)[0]}: {score(value)}, in epoch {best.epoch}.")
+    kept = [report for report in history if report.is_best]  # the last one's weights are those of the model
+    if kept and main_score(kept[-1])[1] == main_score(kept[-1])[1]:
+        name, value = main_score(kept[-1])
+        parts.append(f"Best validation {name}: {score(value)}, in epoch {kept[-1].epoch}.")
     return " ".join(parts)

@@ -137,15 +137,12 @@ class TrainingPanel(QWidget):
         self._scores.set_curves(scores)
         self._scores.setVisible(bool(scores))
         self.curves.setVisible(len(self._reports) > 0)
-        if self._reports:
-            best = max(self._reports, key=lambda r: _or_zero(main_score(r)[1]))
+        kept = [report for report in self._reports if report.is_best]
+        if kept:
+            best = kept[-1]
             name, value = main_score(best)
             self.curves.set_summary(f"best {name} {score(value)} in epoch {best.epoch}")
 
     def _say(self, text: str) -> None:
         self._said.setText(text)
         self._said.setVisible(bool(text))
-
-
-def _or_zero(value: float) -> float:
-    return value if value == value else 0.0

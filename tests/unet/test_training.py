@@ -17,7 +17,13 @@ from training_cases import assert_same_model, discs, stopped_after, tiny, weight
 from napari_segmotif import UNetSegmenter, simulate_nuclei_2d
 from napari_segmotif.common.metrics import ClassificationScores
 from napari_segmotif.common.progress import CancelToken, run_job
-from napari_segmotif.errors import DeviceMemoryError, InputError, JobCancelled, ModelMismatchError
+from napari_segmotif.errors import (
+    DeviceMemoryError,
+    InputError,
+    JobCancelled,
+    ModelMismatchError,
+    NotFittedError,
+)
 from napari_segmotif.unet import training
 from napari_segmotif.unet.reports import EpochReport
 from napari_segmotif.unet.torch_network import UNet
@@ -79,6 +85,32 @@ def test_a_stop_while_objects_are_counted_at_the_end(whole: UNetSegmenter) -> No
     messages: list[str] = []
     run_job(segmenter.resume_job(), lambda p: messages.append(p.message))
     assert not any("step" in message for message in messages)
+    assert_same_model(segmenter, whole)
+
+
+def test_what_was_stopped_can_be_judged_and_gone_on_with(whole: UNetSegmenter) -> None:
+    stopped, _ = stopped_after(tiny(), 5, IMAGES, LABELS)
+    assert stopped.can_judge
+    run_job(stopped.judge_job())
+    table = stopped.validation_
+    assert table is not None
+    assert table.objects is not None
+    assert not stopped.can_judge
+    assert "Stopped in epoch" in stopped.stopped_
+    run_job(stopped.resume_job())
+    assert_same_model(stopped, whole)
+    with pytest.raises(NotFittedError, match="no training was stopped"):
+        run_job(stopped.judge_job())
+
+
+def test_judging_after_the_last_epoch_is_all_that_was_missing(whole: UNetSegmenter) -> None:
+    segmenter, stop = tiny(), CancelToken()
+    run_job(
+        segmenter.fit_job(IMAGES, LABELS, stop=stop),
+        lambda p: stop.cancel() if p.message.startswith("validating") else None,
+    )
+    run_job(segmenter.judge_job())
+    assert not segmenter.can_resume
     assert_same_model(segmenter, whole)
 
 

@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -237,6 +237,13 @@ def finish_iter(
         card=_card(run, data),
         example=run.shown_crop.image,
     )
+
+
+def judge_iter(model: TrainedUNet, run: TrainingRun, cancel: CancelToken | None = None) -> Job[TrainedUNet]:
+    """Choose the decoder of a training that was stopped, and see what its network is worth."""
+    decoder, table = yield from _decoder_and_table(model.network, run.setup, AnyToken(cancel))
+    stopped = run.ended_early if run.done else model.stopped
+    return replace(model, decoder=decoder, validation=table, stopped=stopped)
 
 
 def _judge(

@@ -32,6 +32,7 @@ class Predicting(Learned):
         out: Mapping[str, Any] | None = None,
         augment: bool = False,
         uncertainty: str = "flips",
+        n_samples: int = 8,
         cancel: CancelToken | None = None,
     ) -> Job[UNetPrediction]:
         """Predict an image of any size, as a job; see `unet.prediction.predict_iter`."""
@@ -46,6 +47,7 @@ class Predicting(Learned):
                 out=out,
                 augment=augment,
                 uncertainty=uncertainty,  # type: ignore[arg-type]
+                n_samples=n_samples,
                 cancel=cancel,
                 device=self.parameters.device,
             )

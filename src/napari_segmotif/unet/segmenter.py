@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..common.progress import AnyToken, CancelToken, Job, Progress, run_job
 from ..errors import InputError, ModelFileError, ModelMismatchError, NotFittedError
 from . import model_file
-from .fitting import TrainingData, finish_iter, prepare_iter, with_known_names
+from .fitting import TrainingData, finish_iter, judge_iter, prepare_iter, with_known_names
 from .parameters import Annotation, UNetParameters
 from .predicting import Predicting
 from .reports import EpochReport
@@ -256,6 +256,26 @@ class UNetSegmenter(Predicting):
                 ) from error
         return (yield from self._go_on(run, data, cancel, stop))
 
+    @property
+    def can_judge(self) -> bool:
+        """Whether training was stopped, so that it is not known yet what the network is worth."""
+        return self._run is not None and self._model is not None and self._model.validation is None
+
+    def judge_job(self, *, cancel: CancelToken | None = None) -> Job[Self]:
+        """Choose how objects are made after a stop, on held-out samples, and fill in `validation_`.
+
+        Raises
+        ------
+        NotFittedError
+            If no training was stopped here.
+        """
+        run, model = self._run, self._model
+        if run is None or model is None:
+            raise NotFittedError("no training was stopped here: there is nothing to judge")
+        self._model = yield from judge_iter(model, run, cancel)
+        self._let_go()
+        return self
+
     def _go_on(
         self, run: TrainingRun, data: TrainingData, cancel: CancelToken | None, stop: CancelToken | None
     ) -> Job[Self]:
@@ -263,9 +283,13 @@ class UNetSegmenter(Predicting):
         yield from run.run(cancel, stop)
         model = yield from finish_iter(run, data, cancel, stop)
         self._model, self._run, self._data, self._kept = model, run, data, None
-        if not self.can_resume:  # images and moments of the optimiser are not held on to
-            self._run = self._data = None
+        self._let_go()
         return self
+
+    def _let_go(self) -> None:
+        """Hold on to images and the optimiser's moments only while training may go on."""
+        if not self.can_resume:
+            self._run = self._data = None
 
     # ------------------------------------------------------------------------------------------- files
 

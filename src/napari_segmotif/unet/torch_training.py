@@ -263,7 +263,10 @@ class Trainer:
         if n_pieces == _ON_CPU:
             _log.warning("The memory of the %s device does not suffice: training on the CPU.", self._wanted)
         else:
-            _log.warning("The memory does not suffice: every batch is cut into %d pieces.", n_pieces)
+            _log.warning(
+                "The memory does not suffice: batches are cut into %d pieces; the result changes a little.",
+                n_pieces,
+            )
 
 
 def _pieces(n: int, n_pieces: int) -> Iterator[tuple[slice, float]]:

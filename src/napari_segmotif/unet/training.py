@@ -86,7 +86,10 @@ class TrainingRun:
         self._sampler = PatchSampler(setup.split.train, configuration, parameters, parameters.random_state)
         n_crops = round(configuration.steps_per_epoch * configuration.batch_size * _VALIDATION_SHARE)
         self._crops = choose_crops(
-            setup.split.validation, configuration.patch, max(1, min(_MOST_CROPS, n_crops))
+            setup.split.validation,
+            configuration.patch,
+            max(1, min(_MOST_CROPS, n_crops)),
+            sparse=setup.sparse,
         )
         # The example that is shown after every epoch: the crop with most in it.
         self.shown_crop = max(self._crops, key=lambda crop: int((crop.labels > 0).sum()))

@@ -41,12 +41,14 @@ class Crop:
     labels: I32
 
 
-def choose_crops(samples: Sequence[Sample], patch: Sequence[int], n_most: int) -> list[Crop]:
+def choose_crops(
+    samples: Sequence[Sample], patch: Sequence[int], n_most: int, *, sparse: bool = False
+) -> list[Crop]:
     """Spread at most `n_most` patches, with something annotated in each, evenly over samples.
 
-    The same for the same samples: no chance in it.
+    The same for the same samples: no chance in it. With `sparse`, 0 means: not annotated.
     """
-    per_sample = [_regions(sample, patch) for sample in samples]
+    per_sample = [_regions(sample, patch, 1 if sparse else 0) for sample in samples]
     chosen: list[tuple[Sample, tuple[slice, ...]]] = []
     depth = 0
     while len(chosen) < n_most and any(len(regions) > depth for regions in per_sample):
@@ -59,7 +61,7 @@ def choose_crops(samples: Sequence[Sample], patch: Sequence[int], n_most: int) -
     return [_crop(sample, region, patch) for sample, region in chosen]
 
 
-def _regions(sample: Sample, patch: Sequence[int]) -> list[tuple[slice, ...]]:
+def _regions(sample: Sample, patch: Sequence[int], least: int) -> list[tuple[slice, ...]]:
     """Patches of a grid over a sample, those with most that is annotated and not background first."""
     shape = sample.labels.shape
     regions = [
@@ -69,7 +71,7 @@ def _regions(sample: Sample, patch: Sequence[int]) -> list[tuple[slice, ...]]:
         )
         for tile in tile_grid(shape, patch)
     ]
-    annotated = [region for region in regions if (sample.labels[region] != IGNORED).any()]
+    annotated = [region for region in regions if (sample.labels[region] >= least).any()]
     return sorted(annotated, key=lambda region: -int((sample.labels[region] > 0).sum()))
 
 

@@ -210,6 +210,18 @@ def test_stop_keeps_the_best_and_resume_goes_on(viewer: Viewer, double: type[Dou
     assert viewer.layers[PREVIEW].data[20, 20] == 4
 
 
+def test_what_was_stopped_is_judged_by_itself(viewer: Viewer, double: type[Double], qtbot: QtBot) -> None:
+    widget, _, _ = scene(viewer)
+    double.hold = "epoch 3"
+    widget.train()
+    qtbot.waitUntil(lambda: double.entered.is_set() and widget.form.training._stop.isEnabled(), timeout=5000)
+    widget.form.training._stop.click()
+    qtbot.waitUntil(lambda: widget.segmenter is not None and widget.segmenter.judged == 1, timeout=10000)
+    settled(widget)
+    assert "judged" in widget.form.said
+    assert widget.form.training._resume.isEnabled()
+
+
 def test_a_network_out_of_a_file_goes_on_with_the_images_that_are_chosen(
     viewer: Viewer, double: type[Double], qtbot: QtBot
 ) -> None:

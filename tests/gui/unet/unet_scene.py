@@ -88,7 +88,8 @@ class Double:
         self.parameters = UNetParameters(**settings)
         self.history_: tuple[EpochReport, ...] = ()
         self.stopped_, self.messages_, self.can_resume = "", (), False
-        self.diverged_ = False
+        self.diverged_ = self.can_judge = False
+        self.judged = 0
         self.configuration_, self.given = CONFIGURATION, {}
         type(self).made.append(self)
 
@@ -121,6 +122,11 @@ class Double:
             self.given = {"images": images, "labels": labels, **given}
         return (yield from self._train(len(self.history_) + 1, cancel, stop))
 
+    def judge_job(self, *, cancel: CancelToken) -> Job[Self]:
+        yield from self._phase("judging", cancel, CancelToken())
+        self.can_judge, self.judged = False, self.judged + 1
+        return self
+
     def _train(self, first: int, cancel: CancelToken, stop: CancelToken) -> Job[Self]:
         history, n_epochs = list(self.history_[: first - 1]), self.parameters.n_epochs
         stopped = ""
@@ -138,7 +144,7 @@ class Double:
         if stopped and not history:
             raise JobCancelled("stopped before the first epoch: there is nothing to keep")
         yield from self._phase("validating", cancel, stop)
-        self.can_resume = stopped.startswith("Stopped")
+        self.can_resume = self.can_judge = stopped.startswith("Stopped")
         self.diverged_ = stopped.startswith("The loss")
         self.history_, self.stopped_ = tuple(history), stopped
         self.messages_ = ("1 of 2 images is held out for validation.",)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
+
 from ...common.progress import CancelToken, Job
 from ...errors import SegmotifError
 from ...unet.parameters import Annotation
@@ -21,7 +23,7 @@ from .words import count, main_score, score, sentence
 if TYPE_CHECKING:
     from ...unet.segmenter import UNetSegmenter
 
-TRAIN, RESUME, FURTHER = "Train", "Resume", "Train further"
+TRAIN, RESUME, FURTHER, JUDGE = "Train", "Resume", "Train further", "Judge the network"
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,20 @@ class Trainer:
         self._take_over = take_over
         self._scene: _Scene | None = None  # of the training that runs
         self._home: tuple[UNetSegmenter, _Scene] | None = None  # a network that was trained here
+        self._unjudged: UNetSegmenter | None = None
         bench.runner.cancelled.connect(self._on_cancelled)
+        # One turn of the event loop later, as others hear of the end of the training, too.
+        bench.runner.busy_changed.connect(lambda _busy: QTimer.singleShot(0, self._judge))
 
     @property
     def running(self) -> bool:
         """Whether a training runs."""
         return self._bench.runner.running_name in (TRAIN, RESUME, FURTHER)
+
+    @property
+    def about_to_judge(self) -> bool:
+        """Whether a network that was stopped is judged next."""
+        return self._unjudged is not None
 
     def train(self) -> None:
         """Train a new network."""
@@ -109,7 +119,7 @@ class Trainer:
 
     def close_down(self) -> None:
         """Let go of what was trained on."""
-        self._scene = self._home = None
+        self._scene = self._home = self._unjudged = None
 
     # ---- starting
 
@@ -182,6 +192,22 @@ class Trainer:
         messages = [sentence(message) for message in segmenter.messages_]
         form.training.end(" ".join([text, *messages]))
         self._bench.say(text, "warning" if segmenter.diverged_ else "info")
+        self._unjudged = segmenter if segmenter.can_judge else None
+
+    def _judge(self) -> None:
+        """After a stop, find out what the network is worth; that may be cancelled, and nothing is lost."""
+        if self._unjudged is None or self._bench.runner.busy:
+            return
+        segmenter, self._unjudged = self._unjudged, None
+        if segmenter is self._model():
+            self._bench.start(
+                lambda cancel: segmenter.judge_job(cancel=cancel), JUDGE, on_result=self._on_judged
+            )
+
+    def _on_judged(self, segmenter: UNetSegmenter) -> None:
+        if segmenter is self._model():
+            self._take_over(segmenter)
+            self._bench.say(f"{trained_in_words(segmenter)} It was judged on what was held out: see Model.")
 
     def _on_error(self, error: Exception) -> bool:
         self._end_without(str(error))

@@ -86,7 +86,9 @@ class UNetSegmenterWidget(QWidget):
     def wait(self, timeout_s: float = 60.0) -> bool:
         """Process events until nothing runs and all is shown; False if the time ran out first."""
         deadline = time.monotonic() + timeout_s
-        while self.runner.busy or self.looking.busy or self.using.outputs.pending:
+        while (
+            self.runner.busy or self.trainer.about_to_judge or self.looking.busy or self.using.outputs.pending
+        ):
             if time.monotonic() > deadline:
                 return False
             QApplication.processEvents()

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
-    QFrame,
     QPushButton,
-    QScrollArea,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
-from ..footer import Footer
 from ..runner import JobRunner
 from ..section import Section, row, words
+from ..sectioned_form import SectionedForm
 from .check_panel import ImportancePanel, NextPanel, ValidationPanel
 from .class_table import ClassTable
 from .data_panel import DataPanel
@@ -25,14 +21,12 @@ from .model_panel import ModelPanel
 from .objects_panel import ObjectsPanel
 from .train_panel import TrainPanel
 
-_WIDTH = 400
 
-
-class PixelForm(QWidget):
+class PixelForm(SectionedForm):
     """The panels of the Pixel classifier. It does nothing by itself."""
 
     def __init__(self, napari_viewer: Any, runner: JobRunner, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(runner, parent)
         self.data = DataPanel(napari_viewer)
         self.table = ClassTable()
         self.grid = FeatureGrid()
@@ -69,37 +63,4 @@ class PixelForm(QWidget):
             self.sections["check"].add(panel)
         self.sections["objects"].add(self.objects)
         self.sections["model"].add(self.model)
-        self._footer = Footer(runner)
-
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(6, 2, 6, 2)
-        column.setSpacing(2)
-        for section in self.sections.values():
-            column.addWidget(section)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(scroll, 1)
-        layout.addWidget(self._footer)
-
-    def say(self, text: str, kind: str = "info") -> None:
-        """Show a sentence in the footer; `kind` is "info", "warning" or "error"."""
-        self._footer.say(text, kind)
-
-    @property
-    def said(self) -> str:
-        """The sentence in the footer."""
-        return self._footer.said
-
-    def sizeHint(self) -> QSize:
-        return QSize(_WIDTH, 800)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(360, 300)
+        self.lay_out(self.sections.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -141,11 +142,9 @@ def _network(model: TrainedUNet) -> str:
 
 def _made(card: Mapping[str, Any]) -> str:
     parts = []
-    try:
+    with suppress(ValueError):  # of another program's package
         made = datetime.datetime.fromisoformat(str(card.get("created", "")))
         parts.append(f"{made.day} {made:%B %Y}")
-    except ValueError:
-        pass
     versions = card.get("versions") or {}
     parts += [f"{name} {version}" for name, version in versions.items()]
     return ", ".join(parts)

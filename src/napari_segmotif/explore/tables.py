@@ -1,0 +1,211 @@
+"""What an object table is: one row an object, and who it is written in its identity columns.
+
+Rows are joined by (roi_id, frame, label) and never by their place: a table may be sorted, filtered or
+shuffled, may lack objects or have a row for the background, and still fits its images.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import InputError
+
+KEY = ("roi_id", "frame", "label")
+IDENTITY = (*KEY, "index")
+CLUSTER, CLASS = "cluster", "class"
+
+_ATTRIBUTE = "segmotif"
+# What later steps write beside the features.
+_BOOKKEEPING = frozenset({*IDENTITY, CLUSTER, CLASS, "class_probability", "predicted_class", "confidence"})
+_EMBEDDED = re.compile(r"(PCA|UMAP|tSNE)\d+")
+_POSITION = re.compile(r"(centroid|bbox|centroid_weighted|centroid_local|centroid_weighted_local)-\d+(-\d+)?")
+
+
+class TableInfo(BaseModel):
+    """How a table was measured: what must agree before a classifier may be applied to it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int = Field(1, description="of this description")
+    dimensions: int | None = Field(None, description="spatial dimensions of the objects")
+    spacing: tuple[float, ...] | None = Field(None, description="size of a pixel; None where not known")
+    unit: str = Field("pixel", description="unit of all lengths")
+    channels: tuple[str, ...] = Field((), description="names of the channels whose intensity was measured")
+    properties: tuple[str, ...] = Field((), description="properties and groups that were asked for")
+
+
+def table_info(table: pd.DataFrame) -> TableInfo | None:
+    """How the table was measured, or None where it does not say (a table of another program)."""
+    described = table.attrs.get(_ATTRIBUTE)
+    if described is None:
+        return None
+    try:
+        return TableInfo.model_validate(described)
+    except ValidationError:
+        return None
+
+
+def with_info(table: pd.DataFrame, info: TableInfo) -> pd.DataFrame:
+    """The same table (not a copy), which from now on says how it was measured."""
+    table.attrs[_ATTRIBUTE] = info.model_dump(mode="json")
+    return table
+
+
+def checked_table(table: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+    """Return a table that can be worked on.
+
+    Parameters
+    ----------
+    table
+        An object table, any DataFrame with an object a row, or an array (n, n_features), whose columns are
+        then called feature_1, feature_2, …
+
+    Raises
+    ------
+    InputError
+        If it is neither, has no rows, has a column twice, or holds an object twice.
+    """
+    if not isinstance(table, pd.DataFrame):
+        values = np.asarray(table)
+        if values.ndim != 2 or values.dtype.kind not in "fiub":
+            raise InputError(
+                f"give a table of objects: a DataFrame, or an array of numbers with a row for each object "
+                f"(got {type(table).__name__} of shape {values.shape}, {values.dtype})"
+            )
+        table = pd.DataFrame(values, columns=[f"feature_{i + 1}" for i in range(values.shape[1])])
+    if not len(table):
+        raise InputError("measure at least one object first (got a table without rows)")
+    if not table.columns.is_unique:
+        twice = sorted({str(name) for name in table.columns[table.columns.duplicated()]})
+        raise InputError(f"give each column a name of its own (got twice: {', '.join(twice)})")
+    key = [name for name in KEY if name in table.columns]
+    if "label" in key and table.duplicated(key).any():
+        first = table.loc[table.duplicated(key), key].iloc[0].to_dict()
+        raise InputError(
+            f"an object must have one row; give images that share labels a roi_id each (got twice: {first})"
+        )
+    return table
+
+
+def identified(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with all identity columns, first and of the right types.
+
+    A table of one image needs no roi_id, one without time no frame, and where there is an `index` (as in
+    napari's layer.features) there need be no `label`.
+
+    Raises
+    ------
+    InputError
+        If there is neither `label` nor `index`, or they hold something else than whole numbers.
+    """
+    table = checked_table(table)
+    if "label" not in table.columns and "index" not in table.columns:
+        raise InputError(
+            "a table needs the column 'label' to be joined with an image "
+            f"(got the columns {', '.join(map(str, table.columns[:12]))})"
+        )
+    label = _whole(table["label" if "label" in table.columns else "index"], "label")
+    roi_id = table["roi_id"] if "roi_id" in table.columns else pd.Series("", index=table.index)
+    frame = table["frame"] if "frame" in table.columns else pd.Series(0, index=table.index)
+    identity = {
+        "roi_id": roi_id.fillna("").astype(str),
+        "frame": _whole(frame, "frame"),
+        "label": label,
+        "index": label,
+    }
+    others = table.drop(columns=[name for name in IDENTITY if name in table.columns])
+    whole = pd.concat([pd.DataFrame(identity, index=table.index), others], axis=1)
+    whole.attrs.update(table.attrs)
+    return checked_table(whole)
+
+
+def feature_columns(table: pd.DataFrame, include_position: bool = False) -> list[str]:
+    """Names of the columns that describe an object, in the table's order.
+
+    Neither who it is (identity), nor what was found later (clusters, classes, embeddings), nor, unless
+    asked for, where it lies.
+    """
+    return [
+        name
+        for name in table.columns
+        if isinstance(name, str)
+        and pd.api.types.is_numeric_dtype(table[name])
+        and not pd.api.types.is_complex_dtype(table[name])
+        and name not in _BOOKKEEPING
+        and not _EMBEDDED.fullmatch(name)
+        and (include_position or not _POSITION.fullmatch(name))
+    ]
+
+
+def chosen_columns(table: pd.DataFrame, columns: Sequence[str] | None) -> list[str]:
+    """The columns to work on: those asked for, else all features.
+
+    Raises
+    ------
+    InputError
+        If one is not there or holds no numbers, or there is none at all.
+    """
+    if columns is None:
+        chosen = feature_columns(table)
+        if not chosen:
+            raise InputError(
+                "the table has no feature to work on: measure shape, intensity or texture first "
+                f"(got the columns {', '.join(map(str, table.columns[:12]))})"
+            )
+        return chosen
+    if isinstance(columns, str) or not len(columns):
+        raise InputError(f"name at least one column, in a list (got {columns!r})")
+    if missing := [name for name in columns if name not in table.columns]:
+        raise InputError(
+            f"choose among the columns {', '.join(feature_columns(table)[:12])}, … "
+            f"(got {', '.join(map(str, missing[:6]))})"
+        )
+    if words := [name for name in columns if not pd.api.types.is_numeric_dtype(table[name])]:
+        raise InputError(f"choose columns of numbers (got {', '.join(words[:6])})")
+    return list(columns)
+
+
+def join_tables(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Put the tables of several images into one.
+
+    Raises
+    ------
+    InputError
+        If there is none, if they were measured in different units, dimensions or channels, or hold an object
+        twice. A column that only some have is filled with missing values.
+    """
+    parts = [identified(table) for table in tables]
+    if not parts:
+        raise InputError("give at least one table to join (got none)")
+    infos = [table_info(part) for part in parts]
+    first = infos[0]
+    for part, info in zip(parts[1:], infos[1:], strict=True):
+        if first is None or info is None:
+            continue
+        for name in ("unit", "dimensions", "channels"):
+            if getattr(first, name) != getattr(info, name):
+                raise InputError(
+                    f"tables can be joined only where their {name} agree: measure all images alike "
+                    f"(got {getattr(first, name)} and, for {part['roi_id'].iloc[0]!r}, {getattr(info, name)})"
+                )
+    whole = pd.concat([part.set_axis(range(len(part))) for part in parts], ignore_index=True)
+    whole.attrs = dict(parts[0].attrs)
+    if first is not None:
+        spacings = {info.spacing for info in infos if info is not None}
+        with_info(whole, first.model_copy(update={"spacing": first.spacing if len(spacings) == 1 else None}))
+    return checked_table(whole)
+
+
+def _whole(values: Any, name: str) -> pd.Series[Any]:
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.isna().any() or not np.equal(np.mod(numbers, 1), 0).all():
+        wrong = values[numbers.isna() | ~np.equal(np.mod(numbers.fillna(0.5), 1), 0)].iloc[0]
+        raise InputError(f"the column {name!r} must hold whole numbers (got {wrong!r})")
+    return numbers.astype(np.int64)

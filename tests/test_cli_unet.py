@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from napari_segmotif import open_image, simulate_nuclei_2d, write_image
+from napari_segmotif.batch.unet_recipe import UNetRecipe
 from napari_segmotif.cli import main
 from napari_segmotif.cli.progress import ProgressBar
 from napari_segmotif.unet.parameters import UNetParameters
@@ -253,6 +254,19 @@ def test_objects_are_written_with_their_pixel_size(
         if format_ != "npy":
             assert opened.spacing == pytest.approx(SPACING)
     np.testing.assert_array_equal(objects, UNetSegmenter.load(model).predict_instances(read(Path(image))))
+
+
+def test_objects_can_be_made_another_way(folders: Path, model: Path, tmp_path: Path) -> None:
+    image = str(folders / "images/n0.tif")
+    segmenter = UNetSegmenter.load(model, device="cpu")
+    wanted = segmenter.decoder_.model_copy(update={"foreground_threshold": 0.35, "minimum_size": 60})
+    changes = ["--foreground-threshold", "0.35", "--decoder", "minimum_size=60"]
+    assert main(["unet", "predict", str(model), image, "-o", str(tmp_path), "--device", "cpu", *changes]) == 0
+    found = read(tmp_path / "n0_instances.ome.tif")
+    expected = segmenter.predict_instances(open_image(image).array[:], decoder=wanted)
+    np.testing.assert_array_equal(found, expected)
+    recipe = UNetRecipe.load(tmp_path / "n0_instances.ome.tif")
+    assert recipe.parameters.decoder == wanted
 
 
 def test_one_bad_file_does_not_stop_the_others(

@@ -10,6 +10,7 @@ import pytest
 from training_cases import assert_same_model, discs, tiny
 
 from napari_segmotif import UNetSegmenter
+from napari_segmotif.common.progress import run_job
 from napari_segmotif.errors import InputError, ModelMismatchError, NotFittedError
 
 IMAGES, LABELS = map(list, zip(*(discs(seed) for seed in range(3)), strict=True))
@@ -216,3 +217,28 @@ def test_a_saved_model_is_the_same_one(tmp_path: Path) -> None:
     assert loaded.class_names_ == {0: "background", 1: "nuclei"}
     for output in ("predict", "predict_proba", "predict_instances"):
         np.testing.assert_array_equal(getattr(unet, output)(IMAGES[0]), getattr(loaded, output)(IMAGES[0]))
+
+
+# ------------------------------------------------------------------------------------ what is told of a result
+
+
+def test_objects_can_be_made_another_way_than_validation_chose() -> None:
+    unet = tiny(n_epochs=2).fit(IMAGES, LABELS)
+    usual = unet.predict_instances(IMAGES[0])
+    assert usual.max() > 0
+    largest = int(np.bincount(usual[usual > 0]).max())
+    none = unet.decoder_.model_copy(update={"minimum_size": largest + 48 * 48})
+    assert unet.predict_instances(IMAGES[0], decoder=none).max() == 0
+    np.testing.assert_array_equal(unet.predict_instances(IMAGES[0], decoder=unet.decoder_), usual)
+    np.testing.assert_array_equal(unet.predict_instances(IMAGES[0]), usual)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "told"), [((0.5, 0.5), False), ((0.55, 0.45), False), ((1.0, 0.5), True), (None, False)]
+)
+def test_pixels_of_another_size_than_in_training_are_said(spacing: Any, told: bool) -> None:
+    unet = tiny(n_epochs=1).fit(IMAGES, LABELS, spacing=(0.5, 0.5))
+    prediction = run_job(unet.predict_iter(IMAGES[0], "YX", spacing))
+    assert len(prediction.messages) == told
+    if told:
+        assert "1 × 0.5 large, those of the training 0.5 × 0.5" in prediction.messages[0]

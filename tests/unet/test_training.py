@@ -368,9 +368,10 @@ def test_each_step_down_of_memory_is_told_once_and_training_goes_on(
         segmenter = tiny(batch_size=8).fit(IMAGES, LABELS)
     told = [record.message for record in caplog.records if "pieces" in record.message]
     assert told == [
-        f"The memory does not suffice: batches are cut into {2**n} pieces; the result changes a little."
+        f"the memory does not suffice: batches are cut into {2**n} pieces; the result changes a little"
         for n in range(1, rungs + 1)
     ]
+    assert [message for message in segmenter.messages_ if "pieces" in message] == told
     assert [size for size in asked if size > allowed] == [8, 4, 2][:rungs]
     assert len(segmenter.history_) == 3
     assert segmenter.stopped_ == ""

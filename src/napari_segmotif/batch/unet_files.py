@@ -47,6 +47,7 @@ def predict_unet_file_iter(
             out=writers,
             augment=asked.augment,
             uncertainty=asked.uncertainty,
+            decoder=asked.decoder,
             cancel=cancel,
         )
 

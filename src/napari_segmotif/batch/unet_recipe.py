@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator
 
+from ..unet.decoding import Decoder
 from ..unet.prediction import Output, Uncertainty
 from .model_recipe import ImageJobParameters, ModelRecipe, ModelReference, each_once
 from .recipe_file import RecipeBase, versions
@@ -28,6 +29,13 @@ class UNetJobParameters(ImageJobParameters):
         default="flips",
         title="Uncertainty from",
         description="How much mirrored images, or networks without some features, disagree.",
+    )
+
+    decoder: Decoder | None = Field(
+        default=None,
+        title="Objects",
+        description="How objects are made of what the network says; by default as was chosen on the held-out "
+        "part of the training.",
     )
 
     _each_once = field_validator("outputs")(each_once)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .applying import apply_to_files
 from .arguments import add_outputs, flat
+from .unet_settings import assignment
 
 if TYPE_CHECKING:
     from ..batch.unet_recipe import UNetJobParameters, UNetRecipe
@@ -33,6 +34,22 @@ def add_results(parser: Parser) -> None:
         help="what the uncertainty is made of: how much mirrored images (flips), or networks without some of "
         "their features (dropout) disagree",
     )
+    objects = parser.add_argument_group("objects", "as chosen on the held-out part of the training, unless")
+    objects.add_argument(
+        "--foreground-threshold",
+        type=float,
+        metavar="P",
+        help="objects are where they are more probable than this",
+    )
+    objects.add_argument("--minimum-size", type=int, metavar="N", help="leave out objects of fewer pixels")
+    objects.add_argument(
+        "--decoder",
+        action="append",
+        default=[],
+        type=assignment,
+        metavar="NAME=VALUE",
+        help="any other setting of how objects are made, as in method=votes or seed_threshold=0.6",
+    )
 
 
 def parameters_from(options: argparse.Namespace, segmenter: UNetSegmenter) -> UNetJobParameters:
@@ -47,11 +64,23 @@ def parameters_from(options: argparse.Namespace, segmenter: UNetSegmenter) -> UN
             outputs=(usual,) if options.outputs is None else flat(options.outputs),
             augment=options.augment,
             uncertainty=options.uncertainty,
+            decoder=_decoder_from(options, segmenter),
             axes=options.axes,
             spacing=options.spacing,
         )
     except ValidationError as error:
         raise InputError.from_validation(error) from error
+
+
+def _decoder_from(options: argparse.Namespace, segmenter: UNetSegmenter) -> dict[str, Any] | None:
+    """The model's way to make objects with what was asked to be changed; None where nothing was."""
+    changed: dict[str, Any] = {
+        name: value
+        for name in ("foreground_threshold", "minimum_size")
+        if (value := getattr(options, name)) is not None
+    }
+    changed.update(options.decoder)
+    return {**segmenter.decoder_.model_dump(), **changed} if changed else None
 
 
 def apply_unet(

@@ -18,8 +18,9 @@ from ..errors import InputError, JobCancelled, ModelMismatchError
 from .configuration import Configuration, configure
 from .decoding import Decoder, choose_decoder
 from .heads import Heads
+from .judged_parts import judged_parts
 from .parameters import Annotation, UNetParameters
-from .samples import Sample, SampleSet, collect_samples
+from .samples import SampleSet, collect_samples
 from .setup import Setup
 from .split import Split, split_samples
 from .trained import TrainedUNet, network_arguments
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .torch_network import UNet
 
 _PACKAGES = ("napari-segmotif", "numpy", "torch")
-_MOST_VALIDATION_PIXELS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def finish_iter(
         decoder=decoder,
         history=tuple(run.history),
         validation=table,
-        messages=tuple(m for m in (*samples.messages, setup.split.message) if m),
+        messages=tuple(m for m in (*samples.messages, setup.split.message, *run.messages) if m),
         stopped=stopped,
         diverged=bool(run.trouble),
         card=_card(run, data),
@@ -263,7 +263,8 @@ def _decoder_and_table(
 ) -> Job[tuple[Decoder, ValidationTable]]:
     from .torch_tiles import TileRunner
 
-    heads, samples, decoder = setup.heads, _affordable(setup.split.validation), usual_decoder(setup.heads)
+    heads, decoder = setup.heads, usual_decoder(setup.heads)
+    samples = judged_parts(setup.split.validation, setup.samples.annotation)
     maps: list[NDArray[np.float32]] = []
     parameters = setup.parameters
     runner = TileRunner(
@@ -287,18 +288,6 @@ def _decoder_and_table(
         samples, maps, heads, decoder, setup.spacing, sparse=setup.sparse, by=setup.split.by, cancel=cancel
     )
     return decoder, table
-
-
-def _affordable(samples: Sequence[Sample]) -> list[Sample]:
-    """As many samples as fit into the memory together; at least one."""
-    chosen: list[Sample] = []
-    area = 0
-    for sample in samples:
-        area += sample.labels.size
-        if chosen and area > _MOST_VALIDATION_PIXELS:
-            break
-        chosen.append(sample)
-    return chosen
 
 
 def _class_names(heads: Heads, given: Mapping[int, str] | None) -> dict[int, str]:

@@ -11,6 +11,8 @@ from ..common.axes import ImageSource
 from ..errors import ModelMismatchError
 from .trained import TrainedUNet
 
+_ALIKE = 1.25  # augmentation zooms by about as much
+
 
 def source_for(
     model: TrainedUNet, image: Any, axes: str | None, spacing: Sequence[float] | None
@@ -37,3 +39,22 @@ def source_for(
             f"(got axes {source.axes!r})"
         )
     return source
+
+
+def pixel_size_messages(model: TrainedUNet, source: ImageSource) -> list[str]:
+    """What to say of an image whose pixels are not of the size that the network knows."""
+    known, found = model.spacing, source.spacing
+    if known is None or found is None:
+        return []
+    found = found[-len(known) :]
+    ratios = [max(a / b, b / a) for a, b in zip(found, known, strict=True)]
+    if max(ratios) <= _ALIKE:
+        return []
+    return [
+        f"the pixels of this image are {_numbers(found)} large, those of the training {_numbers(known)}: "
+        "objects look larger or smaller than the network knows them; resample the image if the result is poor"
+    ]
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return " × ".join(f"{value:.4g}" for value in values)

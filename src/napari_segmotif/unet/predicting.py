@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.progress import CancelToken, Job, run_job
+from .decoding import Decoder
 from .explanation import explain_iter
 from .inputs import source_for
 from .learned import Learned
@@ -33,6 +34,7 @@ class Predicting(Learned):
         augment: bool = False,
         uncertainty: str = "flips",
         n_samples: int = 8,
+        decoder: Decoder | None = None,
         cancel: CancelToken | None = None,
     ) -> Job[UNetPrediction]:
         """Predict an image of any size, as a job; see `unet.prediction.predict_iter`."""
@@ -48,6 +50,7 @@ class Predicting(Learned):
                 augment=augment,
                 uncertainty=uncertainty,  # type: ignore[arg-type]
                 n_samples=n_samples,
+                decoder=decoder,
                 cancel=cancel,
                 device=self.parameters.device,
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from ..common.axes import ImageSource
 from ..common.device import resolve_device
 from ..common.progress import CancelToken, Job, Progress
 from ..common.tiling import tile_grid
+from .decoding import Decoder
 from .heads import Heads
+from .inputs import pixel_size_messages
 from .prediction_outputs import (
     OUTPUTS,
     UNCERTAINTIES,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from .torch_inference import TilePredictor
     from .trained import TrainedUNet
 
+_log = logging.getLogger("napari_segmotif")
 _BLOCK_2D = (1024, 1024)
 _BLOCK_3D = (32, 128, 128)
 _AHEAD = 0.9
@@ -71,6 +75,8 @@ class UNetPrediction:
         Where this is: one slice per axis of the label image.
     n_objects
         How many objects there are; 0 where they were not asked for.
+    messages
+        What you should know: pixels of another size than in training, steps down for lack of memory.
     """
 
     labels: Any
@@ -79,6 +85,7 @@ class UNetPrediction:
     instances: Any
     region: Region
     n_objects: int
+    messages: tuple[str, ...] = ()
 
 
 def predict_iter(
@@ -91,6 +98,7 @@ def predict_iter(
     augment: bool = False,
     uncertainty: Uncertainty = "flips",
     n_samples: int = 8,
+    decoder: Decoder | None = None,
     cancel: CancelToken | None = None,
     device: str = "auto",
 ) -> Job[UNetPrediction]:
@@ -123,6 +131,8 @@ def predict_iter(
         does not depend on tiles; "dropout" needs a network that was trained with it.
     n_samples
         How many views, at most 8 (3-D: 16), or networks.
+    decoder
+        How objects are made of the maps; None is as was chosen on the held-out part of the training.
     cancel
         Looked at before every layer of the network.
     device
@@ -144,21 +154,27 @@ def predict_iter(
     where = whole_region(region, source.output_shape)
     targets = make_targets(wanted, where, out or {}, model.heads, source.output_shape)
     doubt = uncertainty if "uncertainty" in wanted else None
-    predictor = _predictor(model, source, augment, doubt, n_samples, cancel, resolve_device(device))
+    messages = pixel_size_messages(model, source)
+
+    def tell(message: str) -> None:
+        _log.warning("%s", message)
+        messages.append(message)
+
+    predictor = _predictor(model, source, augment, doubt, n_samples, tell, cancel, resolve_device(device))
     n_objects = 0
     try:
         places = list(places_of(where, source, model.heads.dimensions))
         for number, place in enumerate(places):
             part = _Part(place, where, predictor, targets, model.heads, source)
             instances = _Instances(part, targets["instances"]) if "instances" in wanted else None
-            job = _predict_part(part, model, instances, n_objects + 1, cancel)
+            job = _predict_part(part, model, instances, decoder, n_objects + 1, cancel)
             words = f"image {number + 1} of {len(places)}: " if len(places) > 1 else ""
             done, ahead = number / len(places), (number + 1) / len(places)
             n_objects += yield from _as_share(job, done, ahead, words)
     finally:
         predictor.release()
     arrays = {name: targets[name].array if name in targets else None for name in OUTPUTS}
-    return UNetPrediction(**arrays, region=where, n_objects=n_objects)
+    return UNetPrediction(**arrays, region=where, n_objects=n_objects, messages=tuple(messages))
 
 
 def _predictor(
@@ -167,6 +183,7 @@ def _predictor(
     augment: bool,
     doubt: Uncertainty | None,
     n_samples: int,
+    tell: Callable[[str], object],
     cancel: CancelToken | None,
     device: str,
 ) -> TilePredictor:
@@ -186,6 +203,7 @@ def _predictor(
         doubt=doubt,
         n_samples=n_samples,
         seed=model.parameters.random_state,
+        tell=tell,
         cancel=cancel,
     )
 
@@ -293,7 +311,12 @@ class _Instances:
 
 
 def _predict_part(
-    part: _Part, model: TrainedUNet, instances: _Instances | None, first_id: int, cancel: CancelToken | None
+    part: _Part,
+    model: TrainedUNet,
+    instances: _Instances | None,
+    decoder: Decoder | None,
+    first_id: int,
+    cancel: CancelToken | None,
 ) -> Job[int]:
     """Predict one plane or volume; how many objects were found."""
     n_objects = 0
@@ -306,7 +329,7 @@ def _predict_part(
         decoding: Job[int] = instances_by_blocks(
             part.maps,
             part.shape,
-            model.decoder,
+            decoder or model.decoder,
             model.heads,
             model.spacing,
             instances,

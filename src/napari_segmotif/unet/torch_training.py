@@ -82,6 +82,8 @@ class Trainer:
         self.averaged = copy.deepcopy(network).eval()
         self.rate = 0.0
         """Learning rate of the last step."""
+        self.messages: list[str] = []
+        """What the user should know: steps down for lack of memory."""
         self._batches = batches
         self._loss = loss
         self._parameters = parameters
@@ -260,13 +262,14 @@ class Trainer:
         return torch.autocast("cpu" if self._device == "mps" else self._device, torch.bfloat16, wanted)
 
     def _tell(self, n_pieces: int) -> None:
-        if n_pieces == _ON_CPU:
-            _log.warning("The memory of the %s device does not suffice: training on the CPU.", self._wanted)
-        else:
-            _log.warning(
-                "The memory does not suffice: batches are cut into %d pieces; the result changes a little.",
-                n_pieces,
-            )
+        message = (
+            f"the memory of the {self._wanted} device does not suffice: training on the CPU"
+            if n_pieces == _ON_CPU
+            else f"the memory does not suffice: batches are cut into {n_pieces} pieces; the result changes a "
+            "little"
+        )
+        _log.warning("%s", message)
+        self.messages.append(message)
 
 
 def _pieces(n: int, n_pieces: int) -> Iterator[tuple[slice, float]]:

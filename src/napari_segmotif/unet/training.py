@@ -117,6 +117,11 @@ class TrainingRun:
         return f"{after}: the time limit of {self.setup.parameters.max_minutes:g} minutes was reached."
 
     @property
+    def messages(self) -> tuple[str, ...]:
+        """What happened on the way that the user should know."""
+        return tuple(self._trainer.messages)
+
+    @property
     def weights(self) -> Arrays:
         """The best weights; before the first epoch the present ones."""
         return self.best or self._trainer.weights()

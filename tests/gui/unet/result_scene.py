@@ -157,9 +157,16 @@ class Known:
         out: Any,
         augment: bool,
         uncertainty: str,
+        decoder: Decoder | None,
         cancel: CancelToken,
     ) -> Job[UNetPrediction]:
-        self.given = {"outputs": outputs, "region": region, "augment": augment, "uncertainty": uncertainty}
+        self.given = {
+            "outputs": outputs,
+            "region": region,
+            "augment": augment,
+            "uncertainty": uncertainty,
+            "decoder": decoder,
+        }
         yield Progress(0, 2, "tile 1 of 2")
         self.entered.set()
         while self.hold and not self.go.wait(0.005):

@@ -15,10 +15,12 @@ from qtpy.QtWidgets import QApplication
 from result_scene import Known, answers, host, layer, names, squares, trained
 
 from napari_segmotif.common.axes import ImageSource
+from napari_segmotif.errors import InputError
 from napari_segmotif.gui.layers import snapshot_image
 from napari_segmotif.gui.results import show_result
 from napari_segmotif.gui.unet import predicting
 from napari_segmotif.gui.unet.predict_panel import PredictPanel, PredictWish
+from napari_segmotif.unet.decoding import Decoder
 
 
 @pytest.fixture
@@ -51,6 +53,28 @@ def test_it_says_why_nothing_can_be_predicted(panel: PredictPanel, viewer: Viewe
     panel.boxes["labels"].setChecked(True)
     viewer.layers.clear()
     assert all("open an image first" in button.toolTip() for button in buttons)
+
+
+def test_how_objects_are_made_can_be_changed_and_put_back(panel: PredictPanel, qtbot: QtBot) -> None:
+    chosen = Decoder(method="votes", foreground_threshold=0.4, minimum_size=20)
+    panel.set_model(objects=True, dropout=False, decoder=chosen)
+    assert panel.wish.decoder is None
+    click(qtbot, panel.objects.change)
+    assert panel.wish.decoder is None  # nothing was changed yet
+    assert panel.objects.form_names() == (
+        "foreground_threshold", "minimum_size", "vote_distance", "vote_share", "vote_smoothing",
+    )  # fmt: skip
+    panel.objects.show_wish(chosen.model_copy(update={"minimum_size": 90}))
+    assert panel.wish.decoder == chosen.model_copy(update={"minimum_size": 90})
+    panel.boxes["instances"].setChecked(False)
+    panel.boxes["labels"].setChecked(True)
+    assert not panel.objects.isVisible()
+    assert panel.wish.decoder is None
+    panel.boxes["instances"].setChecked(True)
+    click(qtbot, panel.objects.reset)
+    assert panel.wish.decoder is None
+    with pytest.raises(InputError, match="makes objects by 'votes'"):
+        panel.objects.show_wish(Decoder(method="seeds"))
 
 
 @pytest.mark.parametrize("scope", ["layer", "view", "all"])
@@ -204,14 +228,17 @@ def test_the_training_image_is_offered(viewer: Viewer) -> None:
 def test_options_reach_the_network_and_the_recipe(viewer: Viewer) -> None:
     viewer.add_image(squares(), name="cells")
     widget = host(viewer, Known(trained(dropout=0.2)))
-    widget.use.predict.set_wish(PredictWish(("uncertainty",), True, "dropout"))
+    fewer = widget.segmenter.model_.decoder.model_copy(update={"minimum_size": 77})
+    widget.use.predict.set_wish(PredictWish(("uncertainty", "instances"), True, "dropout", fewer))
     widget.using.predicting.predict("layer")
     widget.wait()
     assert widget.segmenter.given["augment"]
+    assert widget.segmenter.given["decoder"] == fewer
     assert widget.segmenter.given["uncertainty"] == "dropout"
     parameters = layer(viewer, "U-Net uncertainty").metadata["segmotif"]["parameters"]
     assert parameters["augment"]
     assert parameters["uncertainty"] == "dropout"
+    assert parameters["decoder"]["minimum_size"] == 77
 
 
 def test_a_large_result_goes_to_a_folder(

@@ -114,6 +114,7 @@ def _predict_into(
             out=out or None,
             augment=wanted.augment,
             uncertainty=wanted.uncertainty,
+            decoder=wanted.decoder,
             cancel=cancel,
         )
     )

@@ -159,6 +159,7 @@ class Keeping:
             wish.outputs or ("instances" if model.heads.objects else "labels",),
             augment=wish.augment,
             uncertainty=wish.uncertainty,
+            decoder=wish.decoder,
         )
         _copy(script)
         self._bench.say("Copied a Python script that does the same.")

@@ -9,10 +9,12 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from ...unet.decoding import Decoder
 from ...unet.prediction_outputs import Output, Uncertainty
 from ..layer_choice import LayerChoice
 from ..results import is_result
 from ..section import enable, row, words
+from .decoder_panel import DecoderPanel
 
 Scope = Literal["layer", "all", "view"]
 
@@ -45,6 +47,7 @@ class PredictWish:
     outputs: tuple[Output, ...]
     augment: bool
     uncertainty: Uncertainty
+    decoder: Decoder | None = None
 
 
 class PredictPanel(QWidget):
@@ -84,6 +87,7 @@ class PredictPanel(QWidget):
             self.method.addItem(title, method)
             self.method.setItemData(self.method.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.method.setToolTip("<p>What the uncertainty is made of.</p>")
+        self.objects = DecoderPanel()
         self._text = words(dim=True)
         self._text.hide()
         self._lay_out()
@@ -108,6 +112,7 @@ class PredictPanel(QWidget):
         method = row(QLabel("Uncertainty from"), self.method, stretch=1)
         self._method_row.setLayout(method)
         layout.addWidget(self._method_row)
+        layout.addWidget(self.objects)
         layout.addWidget(self.augment)
         layout.addWidget(self._text)
 
@@ -115,9 +120,16 @@ class PredictPanel(QWidget):
 
     @property
     def wish(self) -> PredictWish:
-        """What is ticked."""
+        """What is ticked.
+
+        Raises
+        ------
+        InputError
+            If a setting of how objects are made is not valid.
+        """
         outputs = tuple(output for output, box in self.boxes.items() if box.isChecked())
-        return PredictWish(outputs, self.augment.isChecked(), self.method.currentData())
+        decoder = self.objects.decoder if "instances" in outputs else None
+        return PredictWish(outputs, self.augment.isChecked(), self.method.currentData(), decoder)
 
     def set_wish(self, wish: PredictWish) -> None:
         """Show what is wanted, as if the user had ticked it."""
@@ -125,6 +137,7 @@ class PredictPanel(QWidget):
             box.setChecked(output in wish.outputs)
         self.augment.setChecked(wish.augment)
         self.method.setCurrentIndex(self.method.findData(wish.uncertainty))
+        self.objects.show_wish(wish.decoder)
 
     def close_down(self) -> None:
         """Stop following the viewer."""
@@ -137,7 +150,7 @@ class PredictPanel(QWidget):
         self._reason = reason
         self._update()
 
-    def set_model(self, *, objects: bool, dropout: bool) -> None:
+    def set_model(self, *, objects: bool, dropout: bool, decoder: Decoder | None = None) -> None:
         """Offer what a network can tell.
 
         Parameters
@@ -146,7 +159,11 @@ class PredictPanel(QWidget):
             Whether it learned to tell objects apart.
         dropout
             Whether it was trained with dropout.
+        decoder
+            How it makes objects.
         """
+        if decoder is not None:
+            self.objects.set_decoder(decoder)
         tip = _OUTPUTS["instances"][1] if objects else _CONNECTED
         self.boxes["instances"].setToolTip(f"<p>{tip}</p>")
         if not self._chosen_by_user:
@@ -176,6 +193,7 @@ class PredictPanel(QWidget):
         for scope, button in self.buttons.items():
             enable(button, reason or no_image, _SCOPES[scope][1])
         self._method_row.setVisible(self.boxes["uncertainty"].isChecked())
+        self.objects.setVisible(self.boxes["instances"].isChecked())
 
 
 def _is_image(layer: Layer) -> bool:

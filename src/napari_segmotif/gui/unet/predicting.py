@@ -23,7 +23,7 @@ from .explain_panel import ExplainPanel
 from .outputs import Outputs
 from .predict_panel import PredictPanel, Scope
 from .recipe import describe, explanation
-from .words import count
+from .words import count, sentence
 
 if TYPE_CHECKING:
     from ...unet.segmenter import UNetSegmenter
@@ -97,7 +97,7 @@ class Predicting:
                 found.append(partial_result)
 
         def done(_n: int) -> None:
-            text = predicted_in_words(found) + left_out
+            text = predicted_in_words(found) + left_out + notes_in_words(found)
             self._panel.show_text(text)
             bench.say(text)
 
@@ -231,3 +231,9 @@ def predicted_in_words(found: Sequence[Predicted]) -> str:
         n_objects = sum(int(one.prediction.n_objects or 0) for one in found)
         return f"Found {count(n_objects, 'object')} in {names}{where}."
     return f"Segmented {names}{where}."
+
+
+def notes_in_words(found: Sequence[Predicted]) -> str:
+    """What should be known of the results, each thing once; begins with a blank."""
+    notes = dict.fromkeys(message for one in found for message in one.prediction.messages)
+    return "".join(f" {sentence(note)}" for note in notes)

@@ -43,6 +43,7 @@ def describe(
             outputs=tuple(outputs),
             augment=wish.augment,
             uncertainty=wish.uncertainty,
+            decoder=wish.decoder,
             axes=image.axes if image is not None and image.axes_chosen else None,
         ),
         inputs=(image.path,) if image is not None and image.path else (),

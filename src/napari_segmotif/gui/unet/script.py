@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..source_file import FileOfLayer
 
 if TYPE_CHECKING:
+    from ...unet.decoding import Decoder
     from ...unet.trained import TrainedUNet
 
 _METHODS = {
@@ -36,6 +37,7 @@ def as_python(
     *,
     augment: bool = False,
     uncertainty: str = "flips",
+    decoder: Decoder | None = None,
 ) -> str:
     """Write a script that trains, or loads, the network, predicts an image and writes the results.
 
@@ -55,6 +57,8 @@ def as_python(
         Whether the mean over mirrored images is taken.
     uncertainty
         What uncertainty is made of.
+    decoder
+        How objects are made, where not as the network's validation chose it.
     """
     image = image or (trained_on.images[0] if trained_on is not None else None)
     lines = [
@@ -63,7 +67,12 @@ def as_python(
         "",
     ]
     lines += _training(model, trained_on) if trained_on is not None else _loading(saved)
-    return "\n".join([*lines, *_predicting(model, image, outputs, augment, uncertainty)]) + "\n"
+    changed = decoder if "instances" in outputs else None
+    if changed is not None:
+        lines.insert(0, "from napari_segmotif.unet.decoding import Decoder")
+        lines += [f"decoder = Decoder({', '.join(f'{name}={value!r}' for name, value in changed)})"]
+    use = _predicting(model, image, outputs, augment, uncertainty, changed is not None)
+    return "\n".join([*lines, *use]) + "\n"
 
 
 def _training(model: TrainedUNet, trained_on: TrainedOn) -> list[str]:
@@ -101,7 +110,12 @@ def _loading(saved: str | None) -> list[str]:
 
 
 def _predicting(
-    model: TrainedUNet, image: FileOfLayer | None, outputs: Sequence[str], augment: bool, uncertainty: str
+    model: TrainedUNet,
+    image: FileOfLayer | None,
+    outputs: Sequence[str],
+    augment: bool,
+    uncertainty: str,
+    decoder: bool,
 ) -> list[str]:
     axes, spacing = (model.axes, model.spacing) if image is None else (image.axes, image.spacing)
     path: Any = None if image is None else image.path
@@ -110,6 +124,7 @@ def _predicting(
     for output in outputs:
         method = _METHODS[output]
         way = ", method='dropout'" if (output, uncertainty) == ("uncertainty", "dropout") else ""
+        way += ", decoder=decoder" if decoder and output == "instances" else ""
         lines.append(f"{output} = unet.{method}({given}{way})")
         written = ("C" if output == "probabilities" else "") + axes.replace("C", "")
         labels = ", labels=True" if output in ("instances", "labels") else ""

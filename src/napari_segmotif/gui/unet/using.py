@@ -74,7 +74,9 @@ class Using:
         model = segmenter.model_
         panels.card.show_model(model)
         panels.sections["card"].set_summary(card.summary(model))
-        panels.predict.set_model(objects=model.heads.objects, dropout=model.parameters.dropout > 0)
+        panels.predict.set_model(
+            objects=model.heads.objects, dropout=model.parameters.dropout > 0, decoder=model.decoder
+        )
         panels.predict.show_text("")
         background = model.heads.classes[model.heads.background_index]
         others = [label for label in model.heads.classes if label != background]

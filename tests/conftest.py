@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Machines are shared, and the first example of a test may compile kernels: no deadline. In CI the examples are
-# those of every other run there, so that a change is not blamed for what lay in wait before it.
+# Machines are shared, and the first example of a test may compile kernels: no deadline. In CI the examples
+# are those of every other run there: a change is not blamed for what lay in wait before it.
 settings.register_profile("everywhere", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("everywhere")
 

@@ -47,9 +47,10 @@ def test_features_are_neither_identity_nor_position_nor_what_was_found_later():
     table = measured(
         **{"bbox-1": 1, "cluster": 1, "class": 2, "PCA1": 0.1, "UMAP12": 0.2, "tSNE2": 0.3, "note": "text"},
         **{"moments_hu-0": 1.0, "PCA": 5.0, "confidence": 0.5, "centroid_weighted-0-1": 3.0},
+        **{"orientation": 0.1, "inertia_tensor-0-1": 1.0, "inertia_tensor_eigvals-0": 2.0},
     )
-    assert feature_columns(table) == ["area", "moments_hu-0", "PCA"]
-    assert "centroid-0" in feature_columns(table, include_position=True)
+    assert feature_columns(table) == ["area", "moments_hu-0", "PCA", "inertia_tensor_eigvals-0"]
+    assert {"centroid-0", "orientation"} <= set(feature_columns(table, include_position=True))
 
 
 def test_a_table_of_another_program_is_given_the_identity_it_lacks():

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from ..pixel.prediction import Output
 from .model_recipe import ImageJobParameters, ModelRecipe, ModelReference, each_once
 from .motif_recipe import MotifRecipe
+from .object_recipe import ObjectDescription, ObjectRecipe, has_model
 from .recipe_file import METADATA_KEY, Frozen, RecipeBase, read_content, tool_of, versions
 from .unet_recipe import UNetRecipe
 
@@ -90,7 +91,7 @@ class Recipe(Description, ModelRecipe):
     """What a job with a pixel classifier was given: with this it can be repeated. See ModelRecipe."""
 
 
-def load_recipe(path: str | Path) -> Recipe | UNetRecipe | MotifRecipe:
+def load_recipe(path: str | Path) -> Recipe | UNetRecipe | MotifRecipe | ObjectDescription:
     """Read a recipe of any tool from a JSON file, or from an image that a job wrote.
 
     Raises
@@ -103,4 +104,8 @@ def load_recipe(path: str | Path) -> Recipe | UNetRecipe | MotifRecipe:
     tool = tool_of(content)
     if tool == "motifs":
         return MotifRecipe.parse(content, path)
+    if tool == "objects":
+        if has_model(content):
+            return ObjectRecipe.from_content(content, path)
+        return ObjectDescription.parse(content, path)
     return (UNetRecipe if tool == "unet" else Recipe).from_content(content, path)

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from ..errors import SegmotifError
-from . import demo, motifs, pixel, recipes, unet
+from . import demo, motifs, objects, pixel, recipes, unet
 from .arguments import Parser
 
 _EPILOG = """\
@@ -30,6 +30,7 @@ examples:
   segmotif unet train images/ labels/ -o nuclei.segmotif
   segmotif unet predict nuclei.segmotif folder_of_images -o results
   segmotif motifs find video.tif --motifs 3 --length 31 -o results
+  segmotif objects measure labels/ --intensity images/ -o cells.parquet
   segmotif run results/recipe.json other_images -o other_results
 
 Each command has a --help of its own.
@@ -77,6 +78,7 @@ def build_parser() -> Parser:
     pixel.add_commands(commands)
     unet.add_commands(commands)
     motifs.add_commands(commands)
+    objects.add_commands(commands)
     recipes.add_command(commands)
     return parser
 

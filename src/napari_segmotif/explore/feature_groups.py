@@ -96,5 +96,5 @@ def verdict_of(groups: Sequence[FeatureGroup], auc: float, low: float) -> str:
 
 
 def _listed(groups: Sequence[FeatureGroup]) -> str:
-    said = [f"{g.representative} ({g.direction}, AUC {g.auc:.2f})" for g in groups[:_MOST_IN_WORDS]]
+    said = [f"{g.representative} ({g.direction}, AUC {max(g.auc, 1 - g.auc):.2f})" for g in groups[:_MOST_IN_WORDS]]
     return said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1]

@@ -78,6 +78,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return checked_table(table)
 
 
+def check_suffix(path: str | Path) -> None:
+    """Refuse a file name that no table can have, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        For another ending than .csv, .parquet or .h5ad.
+    """
+    _by_suffix(Path(path), dict.fromkeys(SUFFIXES, _info_path))
+
+
 def _by_suffix(path: Path, known: dict[str, F]) -> F:
     try:
         return known[path.suffix.lower()]

@@ -25,7 +25,13 @@ _ATTRIBUTE = "segmotif"
 # What later steps write beside the features.
 _BOOKKEEPING = frozenset({*IDENTITY, CLUSTER, CLASS, "class_probability", "predicted_class", "confidence"})
 _EMBEDDED = re.compile(r"(PCA|UMAP|tSNE)\d+")
-_POSITION = re.compile(r"(centroid|bbox|centroid_weighted|centroid_local|centroid_weighted_local)-\d+(-\d+)?")
+# Where an object lies and which way it points: the same object elsewhere, or turned, has other values.
+_PLACE = re.compile(
+    r"(centroid|bbox|centroid_weighted|centroid_local|centroid_weighted_local|inertia_tensor"
+    r"|moments|moments_central|moments_normalized|moments_weighted|moments_weighted_central"
+    r"|moments_weighted_normalized)-\d+(-\d+)*"
+    r"|orientation"
+)
 
 
 class TableInfo(BaseModel):
@@ -130,7 +136,7 @@ def feature_columns(table: pd.DataFrame, include_position: bool = False) -> list
     """Names of the columns that describe an object, in the table's order.
 
     Neither who it is (identity), nor what was found later (clusters, classes, embeddings), nor, unless
-    asked for, where it lies.
+    asked for, where it lies and which way it points.
     """
     return [
         name
@@ -140,7 +146,7 @@ def feature_columns(table: pd.DataFrame, include_position: bool = False) -> list
         and not pd.api.types.is_complex_dtype(table[name])
         and name not in _BOOKKEEPING
         and not _EMBEDDED.fullmatch(name)
-        and (include_position or not _POSITION.fullmatch(name))
+        and (include_position or not _PLACE.fullmatch(name))
     ]
 
 

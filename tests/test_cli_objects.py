@@ -1,0 +1,206 @@
+"""`segmotif objects …`, and `segmotif run` with a recipe of objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from napari_segmotif import simulate_nuclei_2d, write_image
+from napari_segmotif.cli import main
+from napari_segmotif.explore.clustering import Clustering
+from napari_segmotif.explore.embedding import Embedding
+from napari_segmotif.explore.measurement import measure_objects
+from napari_segmotif.explore.object_classifier import ObjectClassifier
+from napari_segmotif.explore.table_files import read_table, write_table
+from napari_segmotif.explore.table_simulation import simulate_blobs
+from napari_segmotif.explore.tables import table_info
+
+SPACING = (0.5, 0.25)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("objects")
+    for name in ("images", "labels"):
+        (root / name).mkdir()
+    for number in range(2):
+        sample = simulate_nuclei_2d(shape=(96, 112), random_state=number)
+        kept = {"axes": "YX", "spacing": SPACING, "units": "micrometer"}
+        write_image(root / f"images/n{number}.tif", sample.image, **kept)
+        write_image(root / f"labels/n{number}_objects.tif", sample.labels, labels=True, **kept)
+    return root
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of three clusters in two images, with the truth in the column kind."""
+    table, truth = simulate_blobs(150, 4, 3, n_images=2, random_state=1000)
+    path = tmp_path_factory.mktemp("blobs") / "blobs.csv"
+    return write_table(table.assign(kind=[f"kind {k}" for k in truth], known=truth), path)
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def measured(folders: Path) -> Path:
+    out = folders / "cells.parquet"
+    given = ["--intensity", folders / "images", "--properties", "shape,intensity", "position"]
+    assert run("objects", "measure", folders / "labels", *given, "-o", out) == 0
+    return out
+
+
+def test_files_are_measured_as_in_python(folders: Path, measured: Path) -> None:
+    table = read_table(measured)
+    assert table["roi_id"].unique().tolist() == ["n0_objects", "n1_objects"]
+    sample = simulate_nuclei_2d(shape=(96, 112), random_state=1)
+    expected = measure_objects(
+        sample.labels, sample.image, SPACING, ("shape", "intensity", "position"), unit="micrometer"
+    )
+    found = table[table["roi_id"] == "n1_objects"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.drop(columns="roi_id"), expected.drop(columns="roi_id"), rtol=1e-6)
+    info = table_info(table)
+    assert info is not None
+    assert (info.unit, info.spacing) == ("micrometer", SPACING)
+
+
+def test_run_repeats_to_the_same_table(folders: Path, measured: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.parquet"
+    recipe = measured.with_suffix(".recipe.json")
+    assert run("run", recipe, folders / "labels", "--intensity", folders / "images", "-o", again) == 0
+    pd.testing.assert_frame_equal(read_table(again), read_table(measured), check_exact=True)
+
+
+def test_one_bad_file_does_not_stop_the_others(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "smooth.tif"
+    write_image(bad, np.full((8, 8), 0.5, np.float32), axes="YX")
+    good = folders / "labels/n0_objects.tif"
+    assert run("objects", "measure", good, bad, "-o", tmp_path / "t.csv") == 1
+    assert "whole numbers" in capsys.readouterr().err
+    assert read_table(tmp_path / "t.csv")["roi_id"].unique().tolist() == ["n0_objects"]
+
+
+def test_maps_and_clusters_are_those_of_python(blobs: Path, tmp_path: Path) -> None:
+    features = ["feature_1", "feature_2", "feature_3", "feature_4"]
+    table = read_table(blobs)
+    features = [name for name in table.columns if name.startswith("feature")]
+    out = tmp_path / "map.parquet"
+    assert run("objects", "embed", blobs, "--columns", ",".join(features), "-o", out) == 0
+    expected = Embedding("pca").fit(table, features).embedding_
+    np.testing.assert_array_equal(read_table(out)[["PCA1", "PCA2"]].to_numpy(np.float32), expected)
+    chosen = ["--columns", *features, "--clusters", 3, "--seed", 5, "-o", out]
+    assert run("objects", "cluster", blobs, *chosen) == 0
+    labels = Clustering("kmeans", 3, random_state=5).fit(table, features).labels_
+    np.testing.assert_array_equal(read_table(out)["cluster"], labels)
+
+
+def test_how_many_clusters_is_found_and_said(
+    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "clusters.csv"
+    features = [name for name in read_table(blobs).columns if name.startswith("feature")]
+    assert run("objects", "cluster", blobs, "--columns", *features, "--most", 5, "-o", out) == 0
+    assert "hree clusters" in capsys.readouterr().out
+    table = read_table(out)
+    assert adjusted_rand_score(table["known"], table["cluster"]) > 0.9
+    assert table["confidence"].between(0, 1).all()
+
+
+def test_a_classifier_is_trained_judged_saved_and_applied(
+    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = read_table(blobs)
+    picked = (
+        table[["roi_id", "frame", "label"]].assign(**{"class": table["known"]}).sample(60, random_state=0)
+    )
+    picked.to_csv(tmp_path / "picked.csv", index=False)
+    unknown = table.drop(columns=["known", "kind"])
+    unknown.attrs = dict(table.attrs)
+    write_table(unknown, tmp_path / "cells.csv")
+    model, out = tmp_path / "model.segmotif", tmp_path / "classes.csv"
+    given = ["--classes", tmp_path / "picked.csv", "--names", "1=one,2=two,3=three", "--suggest", 3]
+    assert run("objects", "classify", tmp_path / "cells.csv", *given, "--save", model, "-o", out) == 0
+    said = capsys.readouterr().out
+    assert "better than chance" in said
+    assert "worth a look next" in said
+    found = read_table(out)
+    assert (found["predicted_class"] == table["known"]).mean() > 0.95
+    names = found["predicted_class"].map({1: "one", 2: "two", 3: "three"})
+    assert (found["predicted_class_name"] == names).all()
+    again = tmp_path / "again.csv"
+    assert run("objects", "classify", tmp_path / "cells.csv", "--model", model, "-o", again) == 0
+    pd.testing.assert_frame_equal(read_table(again), found, check_exact=True)
+
+
+def test_a_recipe_with_a_classifier_measures_and_tells_the_classes(
+    folders: Path, measured: Path, tmp_path: Path
+) -> None:
+    from napari_segmotif.batch.model_recipe import ModelReference
+    from napari_segmotif.batch.object_recipe import ObjectDescription
+
+    table = read_table(measured)
+    big = np.where(table["area"] > table["area"].median(), 2, 1)
+    classifier = ObjectClassifier(n_estimators=20).fit(table, big)
+    model = classifier.save(tmp_path / "size.segmotif")
+    recipe = ObjectDescription.load(measured.with_suffix(".recipe.json")).with_model(ModelReference.of(model))
+    recipe.save(tmp_path / "recipe.json")
+    out = tmp_path / "classes.parquet"
+    given = [folders / "labels", "--intensity", folders / "images", "-o", out]
+    assert run("run", tmp_path / "recipe.json", *given) == 0
+    np.testing.assert_array_equal(read_table(out)["predicted_class"], classifier.predict(table))
+    model.write_bytes(model.read_bytes() + b" ")
+    assert run("run", tmp_path / "recipe.json", *given) == 1
+
+
+def test_explain_says_what_is_different(
+    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = [name for name in read_table(blobs).columns if name.startswith("feature")]
+    out = tmp_path / "difference.csv"
+    given = ["--group", "kind=kind 1", "--other", "known=2", "--columns", *features, "-o", out]
+    assert run("objects", "explain", blobs, *given) == 0
+    assert "differ most in feature" in capsys.readouterr().out
+    assert set(pd.read_csv(out)["feature"]) == set(features)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["measure", "{labels}", "-o", "t.xlsx"], "endings .csv, .parquet, .h5ad"),
+        (["measure", "{labels}", "-o", "t.csv", "--properties", "volume"], "volume"),
+        (
+            ["measure", "{labels}/n0_objects.tif", "--intensity", "{images}", "-o", "t.csv"],
+            "needs its labels",
+        ),
+        (["embed", "nowhere.csv", "-o", "t.csv"], "exists"),
+        (["cluster", "{blobs}", "--clusters", "200", "-o", "t.csv"], "200"),
+        (["explain", "{blobs}", "--group", "kind"], "COLUMN=VALUE"),
+        (["explain", "{blobs}", "--group", "kind=9"], "which no object has"),
+        (["classify", "{blobs}", "--classes", "known"], "-o for classes"),
+        (["classify", "{blobs}", "--classes", "nothing", "-o", "t.csv"], "column of the table or a file"),
+        (["classify", "{blobs}", "--model", "none.segmotif", "-o", "t.csv"], "none.segmotif"),
+    ],
+)
+def test_failures_are_one_line(
+    folders: Path,
+    blobs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    places = {"labels": folders / "labels", "images": folders / "images", "blobs": blobs}
+    assert main(["objects", *(argument.format(**places) for argument in arguments)]) == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert words in said[-1]
+    assert said[-1].startswith("segmotif: error:")
+    assert not list(tmp_path.iterdir())

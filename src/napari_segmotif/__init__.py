@@ -44,6 +44,19 @@ if TYPE_CHECKING:
         SegmotifError,
         StorageError,
     )
+    from .explore.clustering import Clustering
+    from .explore.correlation import Pruning, prune_correlated
+    from .explore.embedding import Embedding
+    from .explore.explanation import Explanation, explain
+    from .explore.measurement import measure_objects
+    from .explore.neighbourhood_overlap import EmbeddingOverlap, embedding_overlap
+    from .explore.object_classifier import ObjectClassifier
+    from .explore.object_validation import ObjectValidation
+    from .explore.stability import StabilityReport, cluster_stability
+    from .explore.table_files import read_table, write_table
+    from .explore.table_simulation import simulate_blobs, simulate_planted
+    from .explore.tables import TableInfo, join_tables, table_info
+    from .explore.typicality import typical_objects
     from .motifs.cells import MotifCells, order_cells
     from .motifs.export import write_results
     from .motifs.findings import Occurrence
@@ -68,9 +81,13 @@ __all__ = [
     "AxesError",
     "CancelToken",
     "ClassificationScores",
+    "Clustering",
     "DeviceMemoryError",
+    "Embedding",
+    "EmbeddingOverlap",
     "EpochReport",
     "ExamplePrediction",
+    "Explanation",
     "ImageFileError",
     "ImageSource",
     "ImageWriter",
@@ -83,40 +100,57 @@ __all__ = [
     "MotifCells",
     "MotifMatch",
     "NotFittedError",
+    "ObjectClassifier",
     "ObjectScores",
+    "ObjectValidation",
     "Occurrence",
     "OpenedImage",
     "PixelClassifier",
     "PixelFeatures",
     "Prediction",
     "Progress",
+    "Pruning",
     "SegmotifError",
     "SimulatedImage",
     "SimulatedVideo",
     "SparseConvolutionalCoding",
+    "StabilityReport",
     "StorageError",
     "Suggestion",
+    "TableInfo",
     "UNetPrediction",
     "UNetSegmenter",
     "ValidationReport",
     "ValidationTable",
     "__version__",
+    "cluster_stability",
     "confusion_matrix",
+    "embedding_overlap",
+    "explain",
     "find_images",
+    "join_tables",
     "make_objects",
     "match_objects",
     "mean_iou",
+    "measure_objects",
     "motif_similarity",
     "open_image",
     "order_cells",
+    "prune_correlated",
+    "read_table",
     "run_job",
+    "simulate_blobs",
     "simulate_nuclei_2d",
     "simulate_nuclei_3d",
+    "simulate_planted",
     "simulate_scribbles",
     "simulate_tissue",
     "simulate_video",
+    "table_info",
+    "typical_objects",
     "write_image",
     "write_results",
+    "write_table",
 ]
 
 # Which module has which public names; a test compares it with the imports above and with __all__.
@@ -131,6 +165,19 @@ _PUBLIC = {
     "common.simulation": "SimulatedImage simulate_nuclei_2d simulate_nuclei_3d simulate_tissue",
     "errors": "AnnotationError AxesError DeviceMemoryError ImageFileError InputError JobCancelled "
     "MissingExtraError ModelFileError ModelMismatchError NotFittedError SegmotifError StorageError",
+    "explore.clustering": "Clustering",
+    "explore.correlation": "Pruning prune_correlated",
+    "explore.embedding": "Embedding",
+    "explore.explanation": "Explanation explain",
+    "explore.measurement": "measure_objects",
+    "explore.neighbourhood_overlap": "EmbeddingOverlap embedding_overlap",
+    "explore.object_classifier": "ObjectClassifier",
+    "explore.object_validation": "ObjectValidation",
+    "explore.stability": "StabilityReport cluster_stability",
+    "explore.table_files": "read_table write_table",
+    "explore.table_simulation": "simulate_blobs simulate_planted",
+    "explore.tables": "TableInfo join_tables table_info",
+    "explore.typicality": "typical_objects",
     "motifs.cells": "MotifCells order_cells",
     "motifs.export": "write_results",
     "motifs.findings": "Occurrence",

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from napari_segmotif.errors import InputError, NotFittedError
 from napari_segmotif.explore.object_classifier import ObjectClassifier
-from napari_segmotif.explore.object_learning import labels_needed, learning_curve, simulated_pools
 from napari_segmotif.explore.object_suggestion import Pool, own_clusters, suggest_rows, uncertainty
 from napari_segmotif.explore.table_simulation import simulate_blobs
+
+from .picking_simulation import labels_needed, learning_curve, simulated_pools
 
 NOBODY = np.zeros(240, bool)
 

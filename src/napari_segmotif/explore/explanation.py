@@ -85,8 +85,8 @@ class Explanation:
         for group in self.groups[:8]:
             more = f" (and {', '.join(group.features[1:])})" if len(group.features) > 1 else ""
             lines.append(
-                f"  {group.representative}{more}: {group.direction}, AUC {max(group.auc, 1 - group.auc):.2f}, "
-                f"SHAP {group.shap:.3f}, importance {group.importance:.3f} ± {group.importance_error:.3f}"
+                f"  {group.representative}{more}: {group.in_words}, SHAP {group.shap:.3f}, "
+                f"importance {group.importance:.3f} ± {group.importance_error:.3f}"
             )
         return "\n".join([*lines, *self.messages])
 

@@ -40,6 +40,11 @@ class FeatureGroup:
     auc: float
     direction: str
 
+    @property
+    def in_words(self) -> str:
+        """As in "smaller, AUC 0.93": an AUC from 0.5 up, whichever side is larger."""
+        return f"{self.direction}, AUC {max(self.auc, 1 - self.auc):.2f}"
+
 
 def ranked_groups(
     names: Sequence[str],
@@ -96,5 +101,5 @@ def verdict_of(groups: Sequence[FeatureGroup], auc: float, low: float) -> str:
 
 
 def _listed(groups: Sequence[FeatureGroup]) -> str:
-    said = [f"{g.representative} ({g.direction}, AUC {max(g.auc, 1 - g.auc):.2f})" for g in groups[:_MOST_IN_WORDS]]
+    said = [f"{group.representative} ({group.in_words})" for group in groups[:_MOST_IN_WORDS]]
     return said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1]

@@ -56,8 +56,13 @@ class Mixture:
         return _normalised(self.log_densities(values))[0]
 
 
+def enough_for_full(n: int, n_features: int, k: int) -> bool:
+    """Whether n objects suffice for k Gaussians within which features may correlate."""
+    return n / k >= _OBJECTS_PER_NUMBER * n_features * (n_features + 3) / 2
+
+
 def fit_mixture_job(
-    values: F64, start: NDArray[np.int64], *, cancel: CancelToken | None = None
+    values: F64, start: NDArray[np.int64], *, full: bool, cancel: CancelToken | None = None
 ) -> Job[Mixture]:
     """Fit one Gaussian for each cluster of a first partition.
 
@@ -67,6 +72,8 @@ def fit_mixture_job(
         (n, F), finite.
     start
         (n,) cluster 0..k−1 of each object, each with one at least.
+    full
+        Whether features may correlate within a Gaussian; see `enough_for_full`.
 
     Raises
     ------
@@ -76,7 +83,6 @@ def fit_mixture_job(
     n, n_features = values.shape
     k = int(start.max()) + 1
     numbers_each = n_features * (n_features + 3) / 2
-    full = n / k >= _OBJECTS_PER_NUMBER * numbers_each
     least = max(_REGULARISED * float(values.var(axis=0).mean()), 1e-12)
     shares = np.zeros((n, k))
     shares[np.arange(n), start] = 1.0

@@ -21,6 +21,8 @@ from .properties import DEFAULT_GROUPS, PROPERTIES, resolve_properties
 from .shape import Columns, moment_family, shape_columns, split
 from .tables import TableInfo, with_info
 
+Ranges = list[tuple[float, float] | None]
+
 _OF_WEIGHTED = frozenset(
     {"moments_weighted", "moments_weighted_central", "moments_weighted_normalized", "moments_weighted_hu"}
 )
@@ -134,8 +136,9 @@ def measure_job(
     info = _info(images, spacing, unit, channel_names, properties)
     cancel = cancel or CancelToken()
     frames: list[Columns] = []
+    ranges = yield from _grey_ranges(images, set(names), cancel)
     for frame in range(images.n_frames):
-        columns = yield from _measure_frame(images, frame, set(names), cancel)
+        columns = yield from _measure_frame(images, frame, set(names), ranges, cancel)
         if columns:
             frames.append(columns)
     if not frames:
@@ -178,7 +181,28 @@ def _remarks(table: pd.DataFrame, names: Sequence[str], channels: Sequence[str])
     return said
 
 
-def _measure_frame(images: ObjectImages, frame: int, names: set[str], cancel: CancelToken) -> Job[Columns]:
+def _grey_ranges(images: ObjectImages, names: set[str], cancel: CancelToken) -> Job[Ranges]:
+    """Grey levels of each channel's texture, the same in all frames; None where there is one frame only."""
+    none: Ranges = [None] * len(images.channels)
+    if images.n_frames == 1 or not any(PROPERTIES[name].group == "texture" for name in names):
+        return none
+    lows, highs = [np.inf] * len(none), [-np.inf] * len(none)
+    for frame in range(images.n_frames):
+        cancel.raise_if_cancelled()
+        yield Progress(0, images.n_frames, f"looking for grey levels in frame {frame + 1}")
+        inside = images.read_labels(frame) != 0
+        for channel in range(len(none)):
+            values = images.read_channel(frame, channel)[inside].astype(np.float64)
+            values = values[np.isfinite(values)]
+            if values.size:
+                lows[channel] = min(lows[channel], float(values.min()))
+                highs[channel] = max(highs[channel], float(values.max()))
+    return [(low, high) if low <= high else None for low, high in zip(lows, highs, strict=True)]
+
+
+def _measure_frame(
+    images: ObjectImages, frame: int, names: set[str], ranges: Ranges, cancel: CancelToken
+) -> Job[Columns]:
     """All columns of one frame; nothing where it has no objects."""
     said = f" in frame {frame + 1} of {images.n_frames}" if images.n_frames > 1 else ""
     total = images.n_frames
@@ -192,7 +216,7 @@ def _measure_frame(images: ObjectImages, frame: int, names: set[str], cancel: Ca
         "label": scan.labels,
         "index": scan.labels,
     }
-    steps = _steps(images, frame, scan, names, cancel)
+    steps = _steps(images, frame, scan, names, ranges, cancel)
     for done, (message, step) in enumerate(steps):
         cancel.raise_if_cancelled()
         yield Progress(frame + (done + 1) / (len(steps) + 1), total, message + said)
@@ -201,7 +225,12 @@ def _measure_frame(images: ObjectImages, frame: int, names: set[str], cancel: Ca
 
 
 def _steps(
-    images: ObjectImages, frame: int, scan: ObjectScan, names: set[str], cancel: CancelToken
+    images: ObjectImages,
+    frame: int,
+    scan: ObjectScan,
+    names: set[str],
+    ranges: Ranges,
+    cancel: CancelToken,
 ) -> list[tuple[str, Any]]:
     """What is to be done for a frame: words and the work."""
     spacing = images.spacing
@@ -228,7 +257,7 @@ def _steps(
 
             def intensities(channel: int = channel) -> Columns:
                 image = images.read_channel(frame, channel)
-                columns = _channel_columns(scan, image, spacing, names, cancel)
+                columns = _channel_columns(scan, image, spacing, names, ranges[channel], cancel)
                 return (
                     {f"{name}-{channel}": values for name, values in columns.items()} if several else columns
                 )
@@ -240,7 +269,12 @@ def _steps(
 
 
 def _channel_columns(
-    scan: ObjectScan, image: NDArray[Any], spacing: F64, names: set[str], cancel: CancelToken
+    scan: ObjectScan,
+    image: NDArray[Any],
+    spacing: F64,
+    names: set[str],
+    grey_range: tuple[float, float] | None,
+    cancel: CancelToken,
 ) -> Columns:
     columns: Columns = {}
     groups = {PROPERTIES[name].group for name in names if PROPERTIES[name].needs_intensity}
@@ -252,7 +286,14 @@ def _channel_columns(
         from .texture import texture_columns
 
         columns |= texture_columns(
-            scan.compact, scan.n, scan.bbox, spacing, image[np.newaxis], runs=scan.runs, cancel=cancel
+            scan.compact,
+            scan.n,
+            scan.bbox,
+            spacing,
+            image[np.newaxis],
+            value_range=None if grey_range is None else [grey_range],
+            runs=scan.runs,
+            cancel=cancel,
         )
     return columns
 
@@ -287,7 +328,7 @@ def _no_rows(images: ObjectImages, names: set[str]) -> Columns:
         tuple((pixel.astype(np.float64), images.axes.replace("T", ""), None) for _ in images.channels),
         images.spacing,
     )
-    job = _measure_frame(blank, 0, names, CancelToken())
+    job = _measure_frame(blank, 0, names, [None] * len(blank.channels), CancelToken())
     return {name: values[:0] for name, values in run_job(job).items()}
 
 

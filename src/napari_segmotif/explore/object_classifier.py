@@ -26,7 +26,6 @@ from .object_training import (
     cluster_per_row,
     copies_clusters,
     labelled_rows,
-    training_columns,
 )
 from .object_validation import N_SHUFFLES, ObjectValidation, validate_objects
 from .preparation import Preparation
@@ -177,7 +176,7 @@ class ObjectClassifier:
         table = checked_table(table)
         given, messages = class_per_row(table, classes)
         checked_classes(given)
-        wanted = chosen_columns(table, columns if columns is not None else training_columns(table) or None)
+        wanted = chosen_columns(table, columns)
         yield Progress(0, 0, "preparing the features")
         preparation = new_preparation(self.parameters).fit(table, wanted)
         training = TrainingObjects.from_table(table, given, preparation.columns_)
@@ -324,7 +323,7 @@ class ObjectClassifier:
         fitted = hasattr(self, "model_")
         known = labelled_rows(table, labelled, self.training_ if fitted else None)
         probabilities = self.predict_proba(table) if fitted else None
-        columns = self.columns_ if fitted else training_columns(table) or None
+        columns = self.columns_ if fitted else None
         X = Preparation().fit_transform(table, columns)
         return suggest_rows(Pool(X, known, probabilities, cluster_per_row(table)), n, strategy)
 

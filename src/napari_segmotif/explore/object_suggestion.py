@@ -24,7 +24,7 @@ from ..errors import InputError
 Strategy = Literal["auto", "uncertainty", "diversity", "clusters"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-N_OWN_CLUSTERS = 20
+N_OWN_CLUSTERS = 10
 """Groups that are looked for where the table has no clusters."""
 
 _MOST_CANDIDATES = 2_000

@@ -13,10 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import AnnotationError
 from .alignment import ABSENT, RowIndex
 from .preparation import feature_matrix
-from .tables import CLUSTER, KEY, feature_columns, identified
-
-TRACK_COLUMNS = ("track_id", "track", "TRACK_ID", "particle")
-"""Columns that say which objects of a time series are the same; they are no features."""
+from .tables import CLUSTER, KEY, TRACK_COLUMNS, identified
 
 Classes = ArrayLike | Mapping[tuple[str, int, int], int]
 _MOSTLY = 0.9
@@ -133,11 +130,6 @@ def checked_classes(classes: NDArray[np.int32]) -> None:
             "a classifier needs at least two classes: give other objects another class "
             f"(got only class {present[0]})"
         )
-
-
-def training_columns(table: pd.DataFrame) -> list[str]:
-    """The features to train on where the user chose none: all but the number of a track."""
-    return [name for name in feature_columns(table) if name not in TRACK_COLUMNS]
 
 
 def labelled_rows(

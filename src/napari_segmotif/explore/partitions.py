@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.progress import CancelToken, Job, Progress
-from .gaussian_mixture import Mixture, fit_mixture_job
+from .gaussian_mixture import Mixture, enough_for_full, fit_mixture_job
 from .nearest_neighbours import nearest, nearest_job
 from .principal_components import fit_components
 from .watched import Watch, watched_job
@@ -132,9 +132,12 @@ def mixture_job(
                 seen, number, n_init=n_init, random_state=random_state, cancel=cancel
             )
             _, clusters = np.unique(start.assign(seen), return_inverse=True)
-            mixture = yield from fit_mixture_job(values, clusters, cancel=cancel)
-            if best is None or mixture.bic < best.bic - 1e-6 * abs(best.bic):
-                best = mixture
+            full = enough_for_full(*values.shape, number)
+            # Where the number is free, so is the shape: else a change of shape would look like a better number.
+            for shape in {full, False} if k is None else {full}:
+                mixture = yield from fit_mixture_job(values, clusters, full=shape, cancel=cancel)
+                if best is None or mixture.bic < best.bic - 1e-6 * abs(best.bic):
+                    best = mixture
     assert best is not None
     return Gaussians(best, np.arange(1, len(best.weights) + 1))
 

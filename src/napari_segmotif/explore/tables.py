@@ -22,8 +22,12 @@ IDENTITY = (*KEY, "index")
 CLUSTER, CLASS = "cluster", "class"
 
 _ATTRIBUTE = "segmotif"
-# What later steps write beside the features.
-_BOOKKEEPING = frozenset({*IDENTITY, CLUSTER, CLASS, "class_probability", "predicted_class", "confidence"})
+TRACK_COLUMNS = ("track_id", "track", "TRACK_ID", "particle")
+"""Where programs that follow objects over time (laptrack, TrackMate, trackpy) write whose track it is."""
+# Who an object is, and what later steps write beside the features.
+_BOOKKEEPING = frozenset(
+    {*IDENTITY, *TRACK_COLUMNS, CLUSTER, CLASS, "class_probability", "predicted_class", "confidence"}
+)
 _EMBEDDED = re.compile(r"(PCA|UMAP|tSNE)\d+")
 # Where an object lies and which way it points: the same object elsewhere, or turned, has other values.
 _PLACE = re.compile(

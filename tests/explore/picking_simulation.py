@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.metrics import ClassificationScores, confusion_matrix
-from ..errors import InputError
-from .object_classifier import ObjectClassifier
-from .object_suggestion import Strategy
-from .object_validation import macro_f1
-from .table_simulation import simulate_blobs
+from napari_segmotif.common.metrics import ClassificationScores, confusion_matrix
+from napari_segmotif.errors import InputError
+from napari_segmotif.explore.object_classifier import ObjectClassifier
+from napari_segmotif.explore.object_suggestion import Strategy
+from napari_segmotif.explore.object_validation import macro_f1
+from napari_segmotif.explore.table_simulation import simulate_blobs
 
 Picks = Strategy | Literal["random"]
 Pools = tuple[pd.DataFrame, NDArray[np.int64], pd.DataFrame, NDArray[np.int64]]

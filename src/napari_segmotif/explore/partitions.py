@@ -132,9 +132,9 @@ def mixture_job(
                 seen, number, n_init=n_init, random_state=random_state, cancel=cancel
             )
             _, clusters = np.unique(start.assign(seen), return_inverse=True)
-            full = enough_for_full(*values.shape, number)
-            # Where the number is free, so is the shape: else a change of shape would look like a better number.
-            for shape in {full, False} if k is None else {full}:
+            full = enough_for_full(len(values), values.shape[1], number)
+            # Where the number is free, so is the shape: else its change would look like a better number.
+            for shape in sorted({full, False} if k is None else {full}):
                 mixture = yield from fit_mixture_job(values, clusters, full=shape, cancel=cancel)
                 if best is None or mixture.bic < best.bic - 1e-6 * abs(best.bic):
                     best = mixture

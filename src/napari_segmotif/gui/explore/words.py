@@ -23,6 +23,7 @@ __all__ = [
     "class_counts",
     "count",
     "feature_in_words",
+    "first_sentence",
     "measured_in_words",
     "object_in_words",
     "picked_in_words",
@@ -88,6 +89,12 @@ SPACES: dict[str, tuple[str, str]] = {
 def share(value: float) -> str:
     """Say a share as a percentage: "71 %"; "–" where there is none."""
     return "–" if math.isnan(value) else f"{100 * value:.0f} %"
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a text: the footer has three lines."""
+    head, dot, _ = text.partition(". ")
+    return head + ("." if dot else "")
 
 
 def number(value: object) -> str:

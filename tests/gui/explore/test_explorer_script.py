@@ -1,0 +1,120 @@
+"""The same work as a script: it runs, and gives the same table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from explorer_scene import discs, table_of
+
+from napari_segmotif.batch.object_recipe import ObjectDescription, ObjectRecipe
+from napari_segmotif.common.image_io import write_image
+from napari_segmotif.explore.table_files import read_table, write_table
+from napari_segmotif.explore.tables import feature_columns
+from napari_segmotif.gui.explore.inputs import ChannelFile, MeasuredFiles
+from napari_segmotif.gui.explore.recipe import as_recipe, describe
+from napari_segmotif.gui.explore.script import Work, as_python
+
+
+def run(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.chdir(folder)
+    names: dict[str, Any] = {}
+    exec(compile(script, "script.py", "exec"), names)
+    return names
+
+
+def files(folder: Path, name: str, seed: int) -> MeasuredFiles:
+    labels, image, _ = discs(seed)
+    stack = np.stack([image, image + 7])
+    write_image(folder / f"{name}.ome.tif", labels, axes="YX", spacing=(0.5, 0.5), labels=True)
+    write_image(folder / f"{name}_image.ome.tif", stack, axes="CYX", spacing=(0.5, 0.5))
+    path = str(folder / f"{name}_image.ome.tif")
+    channels = tuple(ChannelFile(f"stack {k + 1}", path, "CYX", k) for k in range(2))
+    return MeasuredFiles(name, str(folder / f"{name}.ome.tif"), "YX", (0.5, 0.5), "micrometer", channels)
+
+
+def test_a_script_measures_maps_groups_and_classifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_large = discs(0)[2]
+    classes = {("one", 0, k + 1): 2 if is_large[k] else 1 for k in range(16)}
+    work = Work(
+        files=(files(tmp_path, "one", 0), files(tmp_path, "two", 1)),
+        table_path=None,
+        axes="YX",
+        properties=("shape", "intensity"),
+        pruning={"threshold": 0.95, "method": "spearman"},
+        clustering={"method": "kmeans", "n_clusters": 2, "space": "features"},
+        classifier=object(),  # type: ignore[arg-type]
+        classes=classes,
+        class_names={1: "small", 2: "large", 3: "never picked"},
+    )
+    script = as_python(work)
+    assert "never picked" not in script
+    judging = "print(classifier.validate().summary())\n"  # has tests of its own, and takes its time
+    assert judging in script
+    names = run(script.replace(judging, ""), tmp_path, monkeypatch)
+    table = read_table(tmp_path / "objects.parquet")
+    assert table["roi_id"].tolist() == ["one"] * 48 + ["two"] * 48
+    labels, image, _ = discs(1)
+    row = table[(table["roi_id"] == "two") & (table["label"] == 5)].iloc[0]
+    assert row["intensity_mean-1"] == pytest.approx(float(image[labels == 5].mean() + 7), rel=1e-5)
+    assert row["area"] == pytest.approx(0.25 * (labels == 5).sum())
+    truth = np.concatenate([is_large, discs(1)[2]])
+    assert (table["predicted_class"].to_numpy() == np.where(truth, 2, 1)).mean() > 0.95
+    assert set(table["cluster"]) == {1, 2}
+    assert set(names["columns"]) < set(feature_columns(table))
+    assert {"PCA1", "PCA2"} <= set(table.columns)
+    assert (tmp_path / "objects.segmotif").exists()
+
+
+def test_a_script_goes_on_from_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "known.parquet"
+    write_table(table_of(), path)
+    run(as_python(Work((), path, "", ())), tmp_path, monkeypatch)
+    written = read_table(tmp_path / "objects.parquet")
+    pd.testing.assert_frame_equal(written[table_of().columns.tolist()], table_of(), check_dtype=False)
+
+
+def test_what_is_in_no_file_is_said() -> None:
+    unsaved = MeasuredFiles("cells", None, "YX", None, None, (ChannelFile("DAPI", None, "YX", None),))
+    script = as_python(Work((unsaved,), None, "YX", ("shape",)))
+    assert "layer 'cells' is in no file yet" in script
+    assert "layer 'DAPI' is in no file yet" in script
+    compile(script, "script.py", "exec")
+
+
+def test_thousands_of_picked_objects_come_from_a_file() -> None:
+    classes = {("", 0, k): 1 + k % 2 for k in range(1, 1000)}
+    script = as_python(
+        Work((), Path("t.csv"), "", (), classifier=object(), classes=classes)  # type: ignore[arg-type]
+    )
+    assert len(script) < 2000
+    assert "picked.parquet" in script
+
+
+def test_a_recipe_is_plain_json(tmp_path: Path) -> None:
+    work = Work(
+        (files(tmp_path, "one", 0),), None, "YX", ("shape",), maps={"umap": {"n_neighbors": 15}},
+        clustering={"method": "kmeans", "n_clusters": 2},
+    )  # fmt: skip
+    recipe = as_recipe(work)
+    assert json.loads(json.dumps(recipe)) == recipe
+    assert recipe["tool"] == "objects"
+    assert recipe["inputs"] == [str(tmp_path / "one.ome.tif")]
+    written = describe(work).save(tmp_path / "r.json")
+    again = ObjectDescription.load(written)
+    assert again.parameters.properties == ("shape",)
+    assert again.parameters.channel_names == ("stack 1", "stack 2")
+
+
+def test_a_recipe_names_the_classifier_that_is_in_a_file(tmp_path: Path) -> None:
+    saved = tmp_path / "c.segmotif"
+    saved.write_bytes(b"a classifier")
+    made = describe(Work((), None, "", ("shape",), saved=saved))
+    assert isinstance(made, ObjectRecipe)
+    assert made.model.path == str(saved)

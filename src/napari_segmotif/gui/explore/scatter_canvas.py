@@ -232,4 +232,7 @@ class PointCanvas:
         for node in (self._all, self._selected, self._picture):
             node.parent = None
         with suppress(RuntimeError):  # Qt may have deleted the widget by now
+            # vispy's canvas processes events when it closes, unless its widget has let go of it. In the midst
+            # of a window that is closing, they would reach widgets that are gone.
+            self.native._vispy_canvas = None
             self._canvas.close()

@@ -168,13 +168,13 @@ class ScatterScene:
         return bool(self.points.drawn.sum() > _MANY) and n_in_view > _FEW_IN_VIEW
 
     def _count(self, view: View, any_selected: bool) -> DensityPicture:
-        points, colors = self.points, None
-        if any_selected or points.has_values:
-            colors = self._colors
+        points = self.points
+        colors = self._colors if any_selected or points.has_values else None
         if any_selected:
             red, green, blue, _ = self._theme.background.getRgbF()
             ground = np.array([red, green, blue, 1.0], np.float32)
-            colors = np.where(points.selected[:, None], colors, colors + FADE * (ground - colors))
+            faded = self._colors + np.float32(FADE) * (ground - self._colors)
+            colors = np.where(points.selected[:, None], self._colors, faded)
         return density_picture(
             points.x, points.y, view, colormap=number_colormap(self._theme.dark), colors=colors
         )

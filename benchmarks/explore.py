@@ -28,7 +28,7 @@ import explore_learning
 from explore_learning import row
 from explore_scene import ellipses
 from machine import describe_machine
-from napari_segmotif.explore.measurement import measure_objects
+from napari_segmotif.explore.measuring.measurement import measure_objects
 from timing import compare, median_seconds
 
 RESULTS = Path(__file__).resolve().parent / "results" / "explore.json"
@@ -72,7 +72,7 @@ def measure(n_runs: int, quick: bool) -> list[Row]:
 
 def large(n_runs: int, quick: bool) -> list[Row]:
     """From labels to a map of 100,000 objects."""
-    from napari_segmotif.explore.embedding import Embedding
+    from napari_segmotif.explore.mapping.embedding import Embedding
 
     n_objects, side = (2_000, 1200) if quick else (100_000, 8192)
     labels, image = ellipses(n_objects, side)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_segmotif.explore.explanation import explain
-from napari_segmotif.explore.object_classifier import ObjectClassifier
-from napari_segmotif.explore.stability import cluster_stability
+from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier
+from napari_segmotif.explore.clusters.stability import cluster_stability
+from napari_segmotif.explore.explaining.explanation import explain
 from napari_segmotif.explore.table_simulation import simulate_blobs, simulate_gaussian, simulate_planted
 
 N_SEEDS = 20

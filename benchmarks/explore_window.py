@@ -28,7 +28,7 @@ from qtpy.QtWidgets import QApplication
 from explore_learning import row
 from explore_scene import ellipses
 from machine import describe_machine
-from napari_segmotif.explore.measurement import measure_objects
+from napari_segmotif.explore.measuring.measurement import measure_objects
 from napari_segmotif.gui.explore.inputs import LabelledImage
 from napari_segmotif.gui.explore.widget import FeatureExplorerWidget
 from napari_segmotif.gui.virtual_display import display

@@ -11,10 +11,10 @@ from sklearn.metrics import adjusted_rand_score
 
 from napari_segmotif import simulate_nuclei_2d, write_image
 from napari_segmotif.cli import main
-from napari_segmotif.explore.clustering import Clustering
-from napari_segmotif.explore.embedding import Embedding
-from napari_segmotif.explore.measurement import measure_objects
-from napari_segmotif.explore.object_classifier import ObjectClassifier
+from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier
+from napari_segmotif.explore.clusters.clustering import Clustering
+from napari_segmotif.explore.mapping.embedding import Embedding
+from napari_segmotif.explore.measuring.measurement import measure_objects
 from napari_segmotif.explore.table_files import read_table, write_table
 from napari_segmotif.explore.table_simulation import simulate_blobs
 from napari_segmotif.explore.tables import table_info

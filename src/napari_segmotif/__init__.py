@@ -44,15 +44,15 @@ if TYPE_CHECKING:
         SegmotifError,
         StorageError,
     )
-    from .explore.clustering import Clustering
+    from .explore.classifying.object_classifier import ObjectClassifier
+    from .explore.classifying.object_validation import ObjectValidation
+    from .explore.clusters.clustering import Clustering
+    from .explore.clusters.stability import StabilityReport, cluster_stability
     from .explore.correlation import Pruning, prune_correlated
-    from .explore.embedding import Embedding
-    from .explore.explanation import Explanation, explain
-    from .explore.measurement import measure_objects
-    from .explore.neighbourhood_overlap import EmbeddingOverlap, embedding_overlap
-    from .explore.object_classifier import ObjectClassifier
-    from .explore.object_validation import ObjectValidation
-    from .explore.stability import StabilityReport, cluster_stability
+    from .explore.explaining.explanation import Explanation, explain
+    from .explore.mapping.embedding import Embedding
+    from .explore.mapping.neighbourhood_overlap import EmbeddingOverlap, embedding_overlap
+    from .explore.measuring.measurement import measure_objects
     from .explore.table_files import read_table, write_table
     from .explore.table_simulation import simulate_blobs, simulate_planted
     from .explore.tables import TableInfo, join_tables, table_info
@@ -165,15 +165,15 @@ _PUBLIC = {
     "common.simulation": "SimulatedImage simulate_nuclei_2d simulate_nuclei_3d simulate_tissue",
     "errors": "AnnotationError AxesError DeviceMemoryError ImageFileError InputError JobCancelled "
     "MissingExtraError ModelFileError ModelMismatchError NotFittedError SegmotifError StorageError",
-    "explore.clustering": "Clustering",
+    "explore.clusters.clustering": "Clustering",
     "explore.correlation": "Pruning prune_correlated",
-    "explore.embedding": "Embedding",
-    "explore.explanation": "Explanation explain",
-    "explore.measurement": "measure_objects",
-    "explore.neighbourhood_overlap": "EmbeddingOverlap embedding_overlap",
-    "explore.object_classifier": "ObjectClassifier",
-    "explore.object_validation": "ObjectValidation",
-    "explore.stability": "StabilityReport cluster_stability",
+    "explore.mapping.embedding": "Embedding",
+    "explore.explaining.explanation": "Explanation explain",
+    "explore.measuring.measurement": "measure_objects",
+    "explore.mapping.neighbourhood_overlap": "EmbeddingOverlap embedding_overlap",
+    "explore.classifying.object_classifier": "ObjectClassifier",
+    "explore.classifying.object_validation": "ObjectValidation",
+    "explore.clusters.stability": "StabilityReport cluster_stability",
     "explore.table_files": "read_table write_table",
     "explore.table_simulation": "simulate_blobs simulate_planted",
     "explore.tables": "TableInfo join_tables table_info",

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_segmotif.common.metrics import ClassificationScores, confusion_matrix
 from napari_segmotif.errors import InputError
-from napari_segmotif.explore.object_classifier import ObjectClassifier
-from napari_segmotif.explore.object_suggestion import Strategy
-from napari_segmotif.explore.object_validation import macro_f1
+from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier
+from napari_segmotif.explore.classifying.object_suggestion import Strategy
+from napari_segmotif.explore.classifying.object_validation import macro_f1
 from napari_segmotif.explore.table_simulation import simulate_blobs
 
 Picks = Strategy | Literal["random"]

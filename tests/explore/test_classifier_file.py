@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_segmotif.common.model_files import read_model, write_model
 from napari_segmotif.errors import ModelFileError, ModelMismatchError, NotFittedError
-from napari_segmotif.explore.object_classifier import ObjectClassifier
+from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier
 from napari_segmotif.explore.table_simulation import simulate_blobs
 from napari_segmotif.explore.tables import TableInfo, with_info
 

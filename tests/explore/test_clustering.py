@@ -8,8 +8,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled, NotFittedError
-from napari_segmotif.explore.clustering import Clustering
-from napari_segmotif.explore.gaussian_mixture import fit_mixture_job
+from napari_segmotif.explore.clusters.clustering import Clustering
+from napari_segmotif.explore.clusters.gaussian_mixture import fit_mixture_job
 from napari_segmotif.explore.table_simulation import simulate_blobs
 
 METHODS = ("kmeans", "gaussian_mixture", "hdbscan", "agglomerative")

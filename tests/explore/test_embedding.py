@@ -16,10 +16,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled, NotFittedError
-from napari_segmotif.explore.embedding import Embedding
-from napari_segmotif.explore.landmarks import choose_landmarks, place_job
-from napari_segmotif.explore.nearest_neighbours import nearest
-from napari_segmotif.explore.principal_components import enough_components, fit_components
+from napari_segmotif.explore.mapping.embedding import Embedding
+from napari_segmotif.explore.mapping.landmarks import choose_landmarks, place_job
+from napari_segmotif.explore.mapping.nearest_neighbours import nearest
+from napari_segmotif.explore.mapping.principal_components import enough_components, fit_components
 from napari_segmotif.explore.table_simulation import simulate_blobs
 from napari_segmotif.explore.watched import Watch, watched_job
 
@@ -290,8 +290,8 @@ def test_a_watched_call_hands_on_its_error_and_ends_when_unwanted():
 _PROGRAM = """
 import hashlib
 import numpy as np
-from napari_segmotif.explore.clustering import Clustering
-from napari_segmotif.explore.embedding import Embedding
+from napari_segmotif.explore.clusters.clustering import Clustering
+from napari_segmotif.explore.mapping.embedding import Embedding
 random = np.random.default_rng(0)
 values = random.normal(size=(300, 60)) @ random.normal(size=(60, 60))
 outcome = []

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from napari_segmotif.common.progress import CancelToken
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.explore.effect_sizes import area_under_curve, effect_size
-from napari_segmotif.explore.explanation import explain, explain_job
+from napari_segmotif.explore.explaining.effect_sizes import area_under_curve, effect_size
+from napari_segmotif.explore.explaining.explanation import explain, explain_job
 from napari_segmotif.explore.table_simulation import simulate_planted
 
 numbers = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=25)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from napari_segmotif.explore.co_assignment import CoAssignment, stability_word
-from napari_segmotif.explore.gap import SingleCloud, best_by_gap, dispersion, gap_table
-from napari_segmotif.explore.partition_agreement import adjusted_rand, cluster_overlaps
-from napari_segmotif.explore.silhouettes import Silhouettes
+from napari_segmotif.explore.clusters.co_assignment import CoAssignment, stability_word
+from napari_segmotif.explore.clusters.gap import SingleCloud, best_by_gap, dispersion, gap_table
+from napari_segmotif.explore.clusters.partition_agreement import adjusted_rand, cluster_overlaps
+from napari_segmotif.explore.clusters.silhouettes import Silhouettes
 
 Labels = NDArray[np.int64]
 partitions = st.integers(2, 60).flatmap(

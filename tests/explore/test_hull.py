@@ -13,8 +13,8 @@ from skimage.measure import regionprops
 
 from napari_segmotif.common.progress import CancelToken
 from napari_segmotif.errors import JobCancelled
-from napari_segmotif.explore import hull
-from napari_segmotif.explore.hull import hull_columns
+from napari_segmotif.explore.measuring import hull
+from napari_segmotif.explore.measuring.hull import hull_columns
 
 AGREED = ("area_convex", "solidity", "feret_diameter_max")
 

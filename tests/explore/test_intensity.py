@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from napari_segmotif.explore.measurement import measure_objects
-from napari_segmotif.explore.selection import quantiles
+from napari_segmotif.explore.measuring.measurement import measure_objects
+from napari_segmotif.explore.measuring.selection import quantiles
 
 from .label_images import assert_same, by_regionprops, clumps
 

@@ -6,9 +6,9 @@ import pytest
 
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import AxesError, InputError, JobCancelled
-from napari_segmotif.explore import intensity as intensity_module
-from napari_segmotif.explore import object_scan, threads
-from napari_segmotif.explore.measurement import measure_job, measure_objects
+from napari_segmotif.explore.measuring import intensity as intensity_module
+from napari_segmotif.explore.measuring import object_scan, threads
+from napari_segmotif.explore.measuring.measurement import measure_job, measure_objects
 from napari_segmotif.explore.tables import feature_columns, join_tables, table_info
 
 from .label_images import clumps

@@ -9,7 +9,7 @@ from scipy import ndimage as ndi
 from scipy.spatial.distance import cdist
 
 from napari_segmotif.errors import InputError
-from napari_segmotif.explore.neighbourhood import find_contacts, neighbourhood_columns
+from napari_segmotif.explore.measuring.neighbourhood import find_contacts, neighbourhood_columns
 
 
 def measure(labels: np.ndarray, spacing: tuple[float, ...] | None = None, **options) -> dict[str, np.ndarray]:

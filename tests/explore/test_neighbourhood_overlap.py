@@ -11,8 +11,8 @@ import pytest
 
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.explore import neighbourhood_overlap
-from napari_segmotif.explore.neighbourhood_overlap import embedding_overlap, embedding_overlap_job
+from napari_segmotif.explore.mapping import neighbourhood_overlap
+from napari_segmotif.explore.mapping.neighbourhood_overlap import embedding_overlap, embedding_overlap_job
 from napari_segmotif.explore.preparation import Preparation
 from napari_segmotif.explore.table_simulation import simulate_blobs, simulate_gaussian
 

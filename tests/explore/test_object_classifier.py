@@ -21,9 +21,9 @@ from napari_segmotif.errors import (
     ModelMismatchError,
     NotFittedError,
 )
-from napari_segmotif.explore.object_classifier import ObjectClassifier
-from napari_segmotif.explore.object_forest import grow_forest
-from napari_segmotif.explore.object_logistic import fit_logistic
+from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier
+from napari_segmotif.explore.classifying.object_forest import grow_forest
+from napari_segmotif.explore.classifying.object_logistic import fit_logistic
 from napari_segmotif.explore.table_simulation import simulate_blobs
 from napari_segmotif.explore.tables import TableInfo, with_info
 
@@ -260,7 +260,7 @@ def test_results_do_not_depend_on_threads(blobs, method) -> None:
 def test_another_process_gives_the_same_bits(blobs, tmp_path) -> None:
     script = (
         "import sys, numpy as np\n"
-        "from napari_segmotif.explore.object_classifier import ObjectClassifier\n"
+        "from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier\n"
         "from napari_segmotif.explore.table_simulation import simulate_blobs\n"
         "table, truth = simulate_blobs(240, 5, 3, separation=9, n_images=3, random_state=5)\n"
         "classes = np.where(np.arange(240) < 90, truth * 2, 0)\n"

@@ -8,8 +8,8 @@ from hypothesis.extra import numpy as hnp
 
 from napari_segmotif.common.progress import CancelToken
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.explore import object_scan, threads
-from napari_segmotif.explore.object_scan import scan_objects
+from napari_segmotif.explore.measuring import object_scan, threads
+from napari_segmotif.explore.measuring.object_scan import scan_objects
 
 IMAGES = st.one_of(
     hnp.arrays(np.int32, hnp.array_shapes(min_dims=2, max_dims=3, max_side=9), elements=st.integers(0, 4)),

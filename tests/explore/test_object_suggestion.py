@@ -9,8 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_segmotif.errors import InputError, NotFittedError
-from napari_segmotif.explore.object_classifier import ObjectClassifier
-from napari_segmotif.explore.object_suggestion import Pool, own_clusters, suggest_rows, uncertainty
+from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier
+from napari_segmotif.explore.classifying.object_suggestion import (
+    Pool,
+    own_clusters,
+    suggest_rows,
+    uncertainty,
+)
 from napari_segmotif.explore.table_simulation import simulate_blobs
 
 from .picking_simulation import labels_needed, learning_curve, simulated_pools

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from napari_segmotif.common.metrics import confusion_matrix
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.explore.object_classifier import ObjectClassifier
-from napari_segmotif.explore.object_folds import choose_folds, same_objects
-from napari_segmotif.explore.object_training import TrainingObjects
+from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier
+from napari_segmotif.explore.classifying.object_folds import choose_folds, same_objects
+from napari_segmotif.explore.classifying.object_training import TrainingObjects
 from napari_segmotif.explore.table_simulation import simulate_blobs, simulate_gaussian
 
 

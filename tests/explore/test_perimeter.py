@@ -3,9 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_segmotif.explore.crossings import boundary_size, count_crossings, direction_weights, directions
-from napari_segmotif.explore.measurement import measure_objects
-from napari_segmotif.explore.object_scan import scan_objects
+from napari_segmotif.explore.measuring.crossings import (
+    boundary_size,
+    count_crossings,
+    direction_weights,
+    directions,
+)
+from napari_segmotif.explore.measuring.measurement import measure_objects
+from napari_segmotif.explore.measuring.object_scan import scan_objects
 
 from .label_images import assert_same, by_regionprops, clumps, ellipse
 

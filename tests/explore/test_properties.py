@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_segmotif.errors import InputError
-from napari_segmotif.explore.properties import (
+from napari_segmotif.explore.measuring.properties import (
     DEFAULT_GROUPS,
     GROUPS,
     PROPERTIES,

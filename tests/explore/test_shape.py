@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_segmotif.explore.measurement import measure_objects
+from napari_segmotif.explore.measuring.measurement import measure_objects
 
 from .label_images import assert_same, by_regionprops, clumps, ellipse
 

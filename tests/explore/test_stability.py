@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.explore.clustering import Clustering
-from napari_segmotif.explore.partition_agreement import adjusted_rand
-from napari_segmotif.explore.stability import StabilityReport, cluster_stability, cluster_stability_job
+from napari_segmotif.explore.clusters.clustering import Clustering
+from napari_segmotif.explore.clusters.partition_agreement import adjusted_rand
+from napari_segmotif.explore.clusters.stability import (
+    StabilityReport,
+    cluster_stability,
+    cluster_stability_job,
+)
+from napari_segmotif.explore.clusters.valleys import Valley, ValleySearch, main_directions
 from napari_segmotif.explore.table_simulation import simulate_blobs, simulate_gaussian
-from napari_segmotif.explore.valleys import Valley, ValleySearch, main_directions
 
 QUICK: dict[str, Any] = {"n_resamples": 8, "n_seeds": 1, "n_clouds": 3, "n_clusters": range(1, 6)}
 

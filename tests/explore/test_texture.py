@@ -8,10 +8,10 @@ from skimage.feature import graycomatrix, graycoprops
 
 from napari_segmotif.common.progress import CancelToken
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.explore import texture
-from napari_segmotif.explore.haralick import HARALICK
-from napari_segmotif.explore.runs import ObjectRuns
-from napari_segmotif.explore.texture import texture_columns
+from napari_segmotif.explore.measuring import texture
+from napari_segmotif.explore.measuring.haralick import HARALICK
+from napari_segmotif.explore.measuring.runs import ObjectRuns
+from napari_segmotif.explore.measuring.texture import texture_columns
 
 
 def measure(labels: np.ndarray, *channels: np.ndarray, **options) -> dict[str, np.ndarray]:

@@ -219,7 +219,7 @@ def test_a_saved_model_is_the_same_one(tmp_path: Path) -> None:
         np.testing.assert_array_equal(getattr(unet, output)(IMAGES[0]), getattr(loaded, output)(IMAGES[0]))
 
 
-# ------------------------------------------------------------------------------------ what is told of a result
+# ----------------------------------------------------------------------------- what is told of a result
 
 
 def test_objects_can_be_made_another_way_than_validation_chose() -> None:

@@ -13,13 +13,13 @@ import pandas as pd
 from ..common.image_spec import OpenedImage
 from ..common.progress import CancelToken, Job, Progress
 from ..errors import InputError
-from ..explore.measurement import measure_job
+from ..explore.measuring.measurement import measure_job
 from .object_recipe import ObjectJobParameters
 from .pairs import match_pairs, open_source, stem
 from .tasks import each_file_iter
 
 if TYPE_CHECKING:
-    from ..explore.object_classifier import ObjectClassifier
+    from ..explore.classifying.object_classifier import ObjectClassifier
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator
 
-from ..explore.properties import DEFAULT_GROUPS, GROUPS, PROPERTIES
+from ..explore.measuring.properties import DEFAULT_GROUPS, GROUPS, PROPERTIES
 from .model_recipe import ImageJobParameters, ModelRecipe, ModelReference, each_once
 from .recipe_file import RecipeBase, read_content, versions
 

@@ -14,12 +14,12 @@ from .progress import run_with_bar
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..explore.object_classifier import ObjectClassifier
+    from ..explore.classifying.object_classifier import ObjectClassifier
 
 
 def embed(options: argparse.Namespace) -> int:
     """Add the axes of a map."""
-    from ..explore.embedding import Embedding
+    from ..explore.mapping.embedding import Embedding
 
     table = _opened(options)
     columns = _features(table, options)
@@ -36,7 +36,7 @@ def embed(options: argparse.Namespace) -> int:
         shares = ", ".join(f"{share:.0%}" for share in made.explained_variance_ratio_)
         print(f"variance along the axes: {shares}")
     if options.overlap:
-        from ..explore.neighbourhood_overlap import embedding_overlap_job
+        from ..explore.mapping.neighbourhood_overlap import embedding_overlap_job
 
         job = embedding_overlap_job(
             table, options.method, columns=columns, random_state=options.random_state, **given
@@ -48,13 +48,13 @@ def embed(options: argparse.Namespace) -> int:
 
 def cluster(options: argparse.Namespace) -> int:
     """Add clusters."""
-    from ..explore.clustering import Clustering
+    from ..explore.clusters.clustering import Clustering
 
     table = _opened(options)
     columns = _features(table, options)
     n_clusters = options.clusters
     if n_clusters is None:
-        from ..explore.stability import cluster_stability_job
+        from ..explore.clusters.stability import cluster_stability_job
 
         numbers = tuple(range(1, min(options.most, max(1, len(table) - 1)) + 1))
         job = cluster_stability_job(
@@ -74,7 +74,7 @@ def cluster(options: argparse.Namespace) -> int:
 
 def explain(options: argparse.Namespace) -> int:
     """Say which features tell groups apart."""
-    from ..explore.explanation import explain_job
+    from ..explore.explaining.explanation import explain_job
 
     table = _opened(options)
     columns = _features(table, options)
@@ -95,7 +95,7 @@ def explain(options: argparse.Namespace) -> int:
 def classify(options: argparse.Namespace) -> int:
     """Train a classifier and say how good it is, or apply one."""
     from ..batch.object_files import classify_job
-    from ..explore.object_classifier import ObjectClassifier
+    from ..explore.classifying.object_classifier import ObjectClassifier
 
     if options.output is None and options.save is None:
         raise InputError("say what is to be written: -o for classes, --save for the classifier (got neither)")
@@ -117,7 +117,7 @@ def classify(options: argparse.Namespace) -> int:
 
 
 def _trained(table: pd.DataFrame, options: argparse.Namespace) -> ObjectClassifier:
-    from ..explore.object_classifier import ObjectClassifier
+    from ..explore.classifying.object_classifier import ObjectClassifier
 
     classes = _classes(table, options.classes)
     classifier = ObjectClassifier(options.method, random_state=options.random_state)

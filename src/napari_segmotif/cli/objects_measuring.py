@@ -57,7 +57,7 @@ def measure_files(
     check_suffix(output)  # not only when all is measured
     parameters, classifier = recipe.parameters, None
     if model is not None:
-        from ..explore.object_classifier import ObjectClassifier
+        from ..explore.classifying.object_classifier import ObjectClassifier
 
         classifier = ObjectClassifier.load(model)
     tasks = plan_objects(files, intensity)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QApplication
 from skimage.measure import regionprops_table
 
-from napari_segmotif.gui.explore.image_link import ImageLink
+from napari_segmotif.gui.explore.image.image_link import ImageLink
 
 SHAPE = (48, 60)
 

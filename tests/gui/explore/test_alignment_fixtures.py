@@ -12,7 +12,7 @@ import pytest
 from napari import Viewer
 from numpy.typing import NDArray
 
-from napari_segmotif.gui.explore.image_link import ImageLink
+from napari_segmotif.gui.explore.image.image_link import ImageLink
 from napari_segmotif.gui.explore.session import ObjectSession
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled
 from napari_segmotif.explore.alignment import RowIndex
-from napari_segmotif.gui.explore.class_layer import NONE_CODE, coloring_of, column_image_job
-from napari_segmotif.gui.explore.lookup_kernels import Lookup, fingerprint, paint
-from napari_segmotif.gui.explore.lookup_layer import LookupArray, lookup_layer
-from napari_segmotif.gui.explore.lookups import FrameLookups, lookup_of_frame
+from napari_segmotif.gui.explore.image.class_layer import NONE_CODE, coloring_of, column_image_job
+from napari_segmotif.gui.explore.image.lookup_kernels import Lookup, fingerprint, paint
+from napari_segmotif.gui.explore.image.lookup_layer import LookupArray, lookup_layer
+from napari_segmotif.gui.explore.image.lookups import FrameLookups, lookup_of_frame
 from napari_segmotif.gui.explore.point_colors import class_code, number_limits
 from napari_segmotif.gui.layers import snapshot_image
 

@@ -13,11 +13,11 @@ from qtpy.QtCore import QPointF
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
 
-from napari_segmotif.explore.explanation import explain
+from napari_segmotif.explore.explaining.explanation import explain
 from napari_segmotif.explore.table_simulation import simulate_planted
-from napari_segmotif.gui.explore.heat_map import HeatMap
-from napari_segmotif.gui.explore.shap_plot import ShapPlot, _swarm
-from napari_segmotif.gui.explore.stability_plot import StabilityPlot
+from napari_segmotif.gui.explore.panels.heat_map import HeatMap
+from napari_segmotif.gui.explore.panels.shap_plot import ShapPlot, _swarm
+from napari_segmotif.gui.explore.panels.stability_plot import StabilityPlot
 
 
 def drawn(plot: QWidget, qtbot: QtBot) -> Any:

@@ -9,9 +9,9 @@ import pandas as pd
 from explorer_scene import table_of
 
 from napari_segmotif.common.metrics import ClassificationScores
-from napari_segmotif.explore.properties import GROUPS as MEASURED
+from napari_segmotif.explore.measuring.properties import GROUPS as MEASURED
 from napari_segmotif.gui.explore.findings import Findings, channels_of, groups_in, members
-from napari_segmotif.gui.explore.keep_panel import with_suffix
+from napari_segmotif.gui.explore.panels.keep_panel import with_suffix
 from napari_segmotif.gui.explore.words import (
     GROUPS,
     class_counts,

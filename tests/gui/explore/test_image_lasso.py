@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
 from napari_segmotif.explore.alignment import RowIndex
-from napari_segmotif.gui.explore.image_lasso import rows_inside
-from napari_segmotif.gui.explore.image_link import ImageLink
-from napari_segmotif.gui.explore.lookup_kernels import Lookup, count_inside
-from napari_segmotif.gui.explore.lookups import lookup_of_frame
+from napari_segmotif.gui.explore.image.image_lasso import rows_inside
+from napari_segmotif.gui.explore.image.image_link import ImageLink
+from napari_segmotif.gui.explore.image.lookup_kernels import Lookup, count_inside
+from napari_segmotif.gui.explore.image.lookups import lookup_of_frame
 from napari_segmotif.gui.explore.session import ObjectSession
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -14,11 +14,11 @@ from napari import Viewer
 from napari.layers import Labels
 from napari.utils.key_bindings import KeymapHandler
 
-from napari_segmotif.gui.explore.attachment import CURRENT, SELECTED, is_lookup_layer
-from napari_segmotif.gui.explore.class_layer import NONE_CODE, show_column_image
-from napari_segmotif.gui.explore.image_link import ImageLink
-from napari_segmotif.gui.explore.label_watch import LabelWatch
-from napari_segmotif.gui.explore.lookup_kernels import Lookup, paint
+from napari_segmotif.gui.explore.image.attachment import CURRENT, SELECTED, is_lookup_layer
+from napari_segmotif.gui.explore.image.class_layer import NONE_CODE, show_column_image
+from napari_segmotif.gui.explore.image.image_link import ImageLink
+from napari_segmotif.gui.explore.image.label_watch import LabelWatch
+from napari_segmotif.gui.explore.image.lookup_kernels import Lookup, paint
 from napari_segmotif.gui.explore.session import ObjectSession
 from napari_segmotif.gui.layers import snapshot_image
 

@@ -12,7 +12,7 @@ import pytest
 from napari.layers import Labels
 from qtpy.QtWidgets import QApplication
 
-from napari_segmotif.gui.explore.label_watch import LabelWatch
+from napari_segmotif.gui.explore.image.label_watch import LabelWatch
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -12,14 +12,14 @@ from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_segmotif.explore.tables import TableInfo, with_info
-from napari_segmotif.gui.explore.linked_scatter import LinkedScatter
-from napari_segmotif.gui.explore.point_colors import class_colors, parse_color
-from napari_segmotif.gui.explore.scatter_columns import (
+from napari_segmotif.gui.explore.plot.linked_scatter import LinkedScatter
+from napari_segmotif.gui.explore.plot.scatter_columns import (
     axis_columns,
     color_columns,
     color_values,
     first_columns,
 )
+from napari_segmotif.gui.explore.point_colors import class_colors, parse_color
 from napari_segmotif.gui.explore.session import ObjectSession
 
 

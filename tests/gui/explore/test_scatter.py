@@ -15,9 +15,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QToolTip
 
 from napari_segmotif.errors import InputError
+from napari_segmotif.gui.explore.plot.scatter import Scatter
+from napari_segmotif.gui.explore.plot.scatter_points import look_of
 from napari_segmotif.gui.explore.point_colors import PALETTE, class_color
-from napari_segmotif.gui.explore.scatter import Scatter
-from napari_segmotif.gui.explore.scatter_points import look_of
 
 _Shift, _Ctrl = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 _None = Qt.KeyboardModifier.NoModifier

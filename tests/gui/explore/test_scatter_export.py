@@ -12,9 +12,9 @@ import pytest
 from qtpy.QtGui import QImage
 
 from napari_segmotif.errors import InputError, StorageError
-from napari_segmotif.gui.explore import scatter_export
+from napari_segmotif.gui.explore.plot import scatter_export
+from napari_segmotif.gui.explore.plot.scatter import Scatter
 from napari_segmotif.gui.explore.point_colors import PALETTE
-from napari_segmotif.gui.explore.scatter import Scatter
 
 _SVG = "{http://www.w3.org/2000/svg}"
 

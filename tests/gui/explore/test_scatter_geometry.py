@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from napari_segmotif.gui.explore.scatter_axes import axis_ticks, ticks
-from napari_segmotif.gui.explore.scatter_density import density_picture
-from napari_segmotif.gui.explore.scatter_lasso import nearest_row, rows_in_box, rows_in_polygon
-from napari_segmotif.gui.explore.scatter_raster import disc_picture
-from napari_segmotif.gui.explore.scatter_view import View, data_limits, drawing_order
+from napari_segmotif.gui.explore.plot.scatter_axes import axis_ticks, ticks
+from napari_segmotif.gui.explore.plot.scatter_density import density_picture
+from napari_segmotif.gui.explore.plot.scatter_lasso import nearest_row, rows_in_box, rows_in_polygon
+from napari_segmotif.gui.explore.plot.scatter_raster import disc_picture
+from napari_segmotif.gui.explore.plot.scatter_view import View, data_limits, drawing_order
 
 _STAR = np.array([[np.cos(a), np.sin(a)] for a in np.pi / 2 + 4 * np.pi / 5 * np.arange(5)])
 

@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_segmotif.gui.explore.panels.table_view import TableView
 from napari_segmotif.gui.explore.session import ObjectSession
-from napari_segmotif.gui.explore.table_view import TableView
 
 TABLE = pd.DataFrame({"label": [5, 3, 8, 4], "area": [2.0, np.nan, 1.0, 12345.678]}, index=[1, 1, 0, 0])
 

@@ -9,11 +9,11 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QToolButton
 
-from napari_segmotif.explore.measurement import measure_objects
+from napari_segmotif.explore.measuring.measurement import measure_objects
+from napari_segmotif.gui.explore.image.object_pictures import picture_of
 from napari_segmotif.gui.explore.inputs import LabelledImage
-from napari_segmotif.gui.explore.object_pictures import picture_of
+from napari_segmotif.gui.explore.panels.thumbnails import Thumbnails
 from napari_segmotif.gui.explore.session import ObjectSession
-from napari_segmotif.gui.explore.thumbnails import Thumbnails
 
 OUTLINE = (255, 178, 0)
 

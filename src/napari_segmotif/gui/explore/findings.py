@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from ...explore.tables import CLASS, CLUSTER, feature_columns, table_info
 
 if TYPE_CHECKING:
-    from ...explore.clustering import Clustering
+    from ...explore.classifying.object_classifier import ObjectClassifier
+    from ...explore.classifying.object_validation import ObjectValidation
+    from ...explore.clusters.clustering import Clustering
+    from ...explore.clusters.stability import StabilityReport
     from ...explore.correlation import Pruning
-    from ...explore.embedding import Embedding
-    from ...explore.explanation import Explanation
-    from ...explore.object_classifier import ObjectClassifier
-    from ...explore.object_validation import ObjectValidation
-    from ...explore.stability import StabilityReport
+    from ...explore.explaining.explanation import Explanation
+    from ...explore.mapping.embedding import Embedding
 
 PREDICTED, CONFIDENCE = "predicted_class", "confidence"
 SELECTED, REST = "selected", "rest"

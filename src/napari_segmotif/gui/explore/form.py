@@ -13,16 +13,16 @@ from ..results import is_result
 from ..runner import JobRunner
 from ..section import Section
 from ..sectioned_form import SectionedForm
-from .apply_panel import ApplyPanel
-from .attachment import is_lookup_layer
-from .classify_panel import ClassifyPanel
-from .cluster_panel import ClusterPanel
-from .embedding_panel import EmbeddingPanel
-from .explain_panel import ExplainPanel
-from .feature_panel import FeaturePanel
 from .findings import PREDICTED
-from .keep_panel import KeepPanel
-from .objects_panel import ObjectsPanel
+from .image.attachment import is_lookup_layer
+from .panels.apply_panel import ApplyPanel
+from .panels.classify_panel import ClassifyPanel
+from .panels.cluster_panel import ClusterPanel
+from .panels.embedding_panel import EmbeddingPanel
+from .panels.explain_panel import ExplainPanel
+from .panels.feature_panel import FeaturePanel
+from .panels.keep_panel import KeepPanel
+from .panels.objects_panel import ObjectsPanel
 
 _OURS = tuple(f": {column}" for column in (CLUSTER, CLASS, PREDICTED))
 

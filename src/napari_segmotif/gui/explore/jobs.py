@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from ...common.progress import CancelToken, Job, Progress
 from ...errors import InputError
 from ..layers import LayerSnapshot
-from .class_layer import column_image_job
 from .findings import CONFIDENCE, PREDICTED
+from .image.class_layer import column_image_job
 from .inputs import MeasureInput, check_alike, named_alike
 
 if TYPE_CHECKING:
-    from ...explore.clustering import Clustering
+    from ...explore.classifying.object_classifier import ObjectClassifier
+    from ...explore.classifying.object_validation import ObjectValidation
+    from ...explore.clusters.clustering import Clustering
+    from ...explore.clusters.stability import StabilityReport
     from ...explore.correlation import Pruning
-    from ...explore.embedding import Embedding
-    from ...explore.explanation import Explanation
-    from ...explore.object_classifier import ObjectClassifier
-    from ...explore.object_validation import ObjectValidation
-    from ...explore.stability import StabilityReport
+    from ...explore.explaining.explanation import Explanation
+    from ...explore.mapping.embedding import Embedding
 
 Rows = NDArray[np.bool_]
 _PCA_AXES = 5
@@ -51,7 +51,7 @@ def measure_table(
     inputs: Sequence[MeasureInput], properties: Sequence[str], cancel: CancelToken
 ) -> Job[pd.DataFrame]:
     """Measure the objects of one or several images into one table."""
-    from ...explore.measurement import measure_job
+    from ...explore.measuring.measurement import measure_job
     from ...explore.tables import join_tables
 
     check_alike(inputs)
@@ -110,7 +110,7 @@ def embed(
     cancel: CancelToken,
 ) -> Job[Embedding]:
     """Map the objects onto a plane."""
-    from ...explore.embedding import Embedding
+    from ...explore.mapping.embedding import Embedding
 
     embedding = Embedding(method, **settings)
     yield from embedding.fit_job(table, columns, cancel=cancel)
@@ -125,7 +125,7 @@ def overlap(
     cancel: CancelToken,
 ) -> Job[Any]:
     """Find out how much of a map stays from seed to seed."""
-    from ...explore.neighbourhood_overlap import embedding_overlap_job
+    from ...explore.mapping.neighbourhood_overlap import embedding_overlap_job
 
     return (yield from embedding_overlap_job(table, method, columns=columns, cancel=cancel, **settings))
 
@@ -138,7 +138,7 @@ def cluster(
     cancel: CancelToken,
 ) -> Job[Clustering]:
     """Group the objects."""
-    from ...explore.clustering import Clustering
+    from ...explore.clusters.clustering import Clustering
 
     settings = dict(settings)
     clustering = Clustering(settings.pop("method"), settings.pop("n_clusters"), **settings)
@@ -150,7 +150,7 @@ def stability(
     table: pd.DataFrame, method: Any, columns: Sequence[str] | None, cancel: CancelToken
 ) -> Job[StabilityReport]:
     """Find out how many groups there are, and whether they are real."""
-    from ...explore.stability import cluster_stability_job
+    from ...explore.clusters.stability import cluster_stability_job
 
     return (yield from cluster_stability_job(table, method=method, columns=columns, cancel=cancel))
 
@@ -170,7 +170,7 @@ def explain(
     table: pd.DataFrame, group: Rows, other: Rows | None, columns: Sequence[str] | None, cancel: CancelToken
 ) -> Job[Explanation]:
     """Find what makes a group of objects different."""
-    from ...explore.explanation import explain_job
+    from ...explore.explaining.explanation import explain_job
 
     return (yield from explain_job(table, group, other, columns=columns, cancel=cancel))
 
@@ -200,7 +200,7 @@ def train(
     cancel: CancelToken,
 ) -> Job[Trained]:
     """Learn the classes that objects were given, and tell those of all others."""
-    from ...explore.object_classifier import ObjectClassifier
+    from ...explore.classifying.object_classifier import ObjectClassifier
 
     classifier = ObjectClassifier(method)
     yield from classifier.fit_job(table, classes, columns=columns, **options, cancel=cancel)
@@ -226,7 +226,7 @@ def suggest(
     cancel: CancelToken,
 ) -> Job[NDArray[np.int64]]:
     """Choose the objects whose class would teach a classifier most; row numbers, the best first."""
-    from ...explore.object_classifier import ObjectClassifier
+    from ...explore.classifying.object_classifier import ObjectClassifier
 
     yield Progress(0, 0, "looking for objects worth a click")
     cancel.raise_if_cancelled()
@@ -277,7 +277,7 @@ def save_model(classifier: ObjectClassifier, path: Path, cancel: CancelToken) ->
 
 def load_model(path: Path, cancel: CancelToken) -> Job[ObjectClassifier]:
     """Read a classifier."""
-    from ...explore.object_classifier import ObjectClassifier
+    from ...explore.classifying.object_classifier import ObjectClassifier
 
     yield Progress(0, 0, f"reading {path.name}")
     cancel.raise_if_cancelled()

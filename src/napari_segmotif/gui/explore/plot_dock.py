@@ -13,11 +13,11 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QTabWidget, QVBo
 
 from ..section import enable, row
 from ..teardown import teardown_on_close
-from .image_link import ImageLink
-from .linked_scatter import LinkedScatter
+from .image.image_link import ImageLink
+from .panels.table_view import TableView
+from .panels.thumbnails import Picture, Thumbnails
+from .plot.linked_scatter import LinkedScatter
 from .session import ObjectSession
-from .table_view import TableView
-from .thumbnails import Picture, Thumbnails
 
 _HEIGHT, _WIDTH = 340, 900
 

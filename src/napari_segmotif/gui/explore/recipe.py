@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...batch.model_recipe import ModelReference
 from ...batch.object_recipe import ObjectDescription, ObjectJobParameters
-from ...explore.properties import DEFAULT_GROUPS
+from ...explore.measuring.properties import DEFAULT_GROUPS
 from .script import Work
 
 if TYPE_CHECKING:
-    from ...explore.object_classifier import ObjectClassifier
+    from ...explore.classifying.object_classifier import ObjectClassifier
 
 
 def describe(work: Work) -> ObjectDescription:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .inputs import ChannelFile, MeasuredFiles
 
 if TYPE_CHECKING:
-    from ...explore.object_classifier import ObjectClassifier
+    from ...explore.classifying.object_classifier import ObjectClassifier
 
 _MOST_CLASSES = 400  # more picked objects make a script that nobody reads: they come from the table's file
 

@@ -17,10 +17,10 @@ from ...errors import InputError
 from ...explore.tables import CLASS, CLUSTER
 from ..layers import LayerSnapshot, snapshot_image, unwrapped
 from .findings import PREDICTED
-from .image_link import ImageLink
+from .image.image_link import ImageLink
+from .image.label_watch import LabelWatch
+from .image.object_pictures import picture_of
 from .inputs import LabelledImage
-from .label_watch import LabelWatch
-from .object_pictures import picture_of
 from .plot_dock import PlotDock
 from .session import ObjectSession
 

@@ -9,27 +9,27 @@ from qtpy.QtWidgets import QApplication, QSizePolicy, QVBoxLayout, QWidget
 
 from ..runner import JobRunner
 from ..teardown import teardown_on_close
-from .applying import Applying
 from .bench import Bench
-from .classifying import Classifying
-from .explaining import Explaining
-from .featuring import Featuring
 from .findings import Findings, channels_of
 from .form import ExplorerForm
-from .grouping import Grouping
-from .heat_map import HeatMap
-from .keeping import Keeping
-from .mapping import Mapping
-from .measuring import Measuring
+from .panels.heat_map import HeatMap
+from .panels.shap_plot import ShapPlot
+from .panels.stability_plot import StabilityPlot
 from .session import ObjectSession
-from .shap_plot import ShapPlot
-from .stability_plot import StabilityPlot
 from .views import Views
+from .work.applying import Applying
+from .work.classifying import Classifying
+from .work.explaining import Explaining
+from .work.featuring import Featuring
+from .work.grouping import Grouping
+from .work.keeping import Keeping
+from .work.mapping import Mapping
+from .work.measuring import Measuring
 
 if TYPE_CHECKING:
     from ...explore.correlation import Pruning
-    from ...explore.embedding import Embedding
-    from ...explore.explanation import Explanation
+    from ...explore.explaining.explanation import Explanation
+    from ...explore.mapping.embedding import Embedding
 
 
 class FeatureExplorerWidget(QWidget):

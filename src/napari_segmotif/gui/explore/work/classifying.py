@@ -1,0 +1,230 @@
+"""Learning classes: training, checking, asking for the next object, files, and other images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import jobs
+from ..bench import Bench
+from ..findings import CONFIDENCE, PREDICTED
+from ..jobs import Predicted, Trained
+from ..panels.object_classes import entries_for
+from ..words import count, scores_rows
+from .picking import Picking
+
+if TYPE_CHECKING:
+    from ....explore.classifying.object_classifier import ObjectClassifier
+    from ....explore.classifying.object_validation import ObjectValidation
+
+NO_MODEL = "train or load a classifier first."
+
+
+class Classifying:
+    """Starts the jobs behind the section of classes.
+
+    Parameters
+    ----------
+    bench
+        What to work with.
+    on_change
+        Called when there is another classifier, or other classes.
+    """
+
+    def __init__(self, bench: Bench, on_change: Callable[[], object]) -> None:
+        self._bench = bench
+        self._on_change = on_change
+        self._suggested: list[int] = []
+        self.saved: Path | None = None
+        self.picking = Picking(bench, self._on_classes)
+        panel = bench.form.classify
+        panel.train_clicked.connect(self.train)
+        panel.check_clicked.connect(self.check)
+        panel.suggest_clicked.connect(self.suggest)
+        panel.save_wanted.connect(self.save)
+        panel.load_wanted.connect(self.load)
+        panel.strategy.currentIndexChanged.connect(lambda _index: self._on_strategy())
+
+    def forget(self) -> None:
+        """There is another table: the classifier stays, what it said of the last table goes."""
+        self._suggested.clear()
+        self._bench.form.classify.show_scores([], "", [])
+        self.picking.adopt()
+
+    def train(self) -> None:
+        """Learn the classes that objects were given, and tell those of all."""
+        bench, panel = self._bench, self._bench.form.classify
+        table, classes = bench.table(), self.picking.classes
+        options = {
+            "class_names": panel.classes.names,
+            "class_colors": panel.classes.colors,
+            "from_clusters": bench.found.from_clusters,
+        }
+
+        def done(trained: Trained) -> None:
+            self.saved = None
+            self._take(trained)
+            n = count(int((classes > 0).sum()), "object")
+            panel.trained.say(f"Learned from {n}. All objects have a class now, see “Found”.")
+            bench.say("Trained. “How good is it?” tests it; “Show the next object” asks for more.")
+
+        columns = bench.found.columns(table)
+        bench.start(
+            partial(jobs.train, table, classes, panel.method.key, columns, options), "Train", on_result=done
+        )
+
+    def check(self) -> None:
+        """Measure how good the classifier is."""
+        bench, panel = self._bench, self._bench.form.classify
+        classifier = bench.found.classifier
+        if classifier is None:
+            return
+
+        def done(validation: ObjectValidation) -> None:
+            bench.found.validation = validation
+            first, *rest = validation.messages or ("",)
+            rows = scores_rows(validation.scores, dict(classifier.class_names_))
+            chance = [text for text in rest if "chance" in text]
+            panel.show_scores(
+                rows if validation.n_folds else [],
+                " ".join([first, *chance]),
+                [text for text in rest if text not in chance],
+            )
+            bench.say(first)
+
+        bench.start(partial(jobs.validate, classifier, panel.hold_out.key), "How good is it?", on_result=done)
+
+    def suggest(self) -> None:
+        """Go to the object whose class would teach the classifier most."""
+        bench, panel = self._bench, self._bench.form.classify
+        classifier = bench.found.classifier
+        if bench.session.table is None or self._go_to_next():
+            return
+        table, classes = bench.table(), self.picking.classes
+
+        def done(rows: NDArray[np.int64]) -> None:
+            self._suggested = [int(row) for row in rows]
+            if not self._go_to_next():
+                bench.say("Every object has a class already.")
+
+        job = partial(jobs.suggest, classifier, table, classes, panel.strategy.key)
+        bench.start(job, "Look for the next object", on_result=done)
+
+    def tell(self) -> None:
+        """Tell the classes of the objects in the open table."""
+        bench, classifier = self._bench, self._bench.found.classifier
+        if classifier is None:
+            return
+
+        def done(predicted: Predicted) -> None:
+            self._show(predicted)
+            bench.say("All objects of the table have a class now, see “Found”.")
+
+        bench.start(partial(jobs.predict, classifier, bench.table()), "Tell classes", on_result=done)
+
+    # ---- files
+
+    def save(self, path: Path) -> None:
+        """Save the classifier."""
+        bench, classifier = self._bench, self._bench.found.classifier
+        if classifier is None:
+            return
+
+        def done(written: Path) -> None:
+            self.saved = written
+            bench.say(f"Saved the classifier: {written}")
+
+        bench.start(partial(jobs.save_model, classifier, path), "Save", on_result=done)
+
+    def load(self, path: Path) -> None:
+        """Load a classifier; “Tell those of the open table” uses it there."""
+        bench = self._bench
+
+        def done(classifier: ObjectClassifier) -> None:
+            self.saved = path
+            bench.found.classifier, bench.found.validation = classifier, None
+            self._adopt_names(classifier)
+            panel = bench.form.classify
+            panel.show_scores([], "", [])
+            names = ", ".join(dict(classifier.class_names_).values())
+            panel.trained.say(f"Loaded {path.name}: {names}.")
+            bench.say(f"Loaded {path.name}.")
+            self._on_change()
+
+        bench.start(partial(jobs.load_model, path), "Load", on_result=done)
+
+    # ---- state
+
+    def update(self) -> None:
+        """Enable what can be done now, or say why not."""
+        bench, panel = self._bench, self._bench.form.classify
+        no_table = bench.no_table()
+        selected = bench.session.table is not None and bool(bench.session.selected.any())
+        no_class = "" if panel.classes.current else "select a class in the list."
+        given = np.unique(self.picking.classes)
+        classes = given[given > 0]
+        few = "" if len(classes) > 1 else "give objects of at least two classes a class first."
+        model = bench.found.classifier
+        busy = bench.busy
+        no_model = "" if model is not None else NO_MODEL
+        panel.set_available(
+            no_table=no_table,
+            no_giving=no_class or ("" if selected else "select objects in the plot or the image."),
+            no_clusters="" if bench.session.column("cluster") is not None else "find clusters first.",
+            no_training=busy or few,
+            no_model=busy or no_model,
+            no_suggestion=busy or (no_model if panel.strategy.key == "uncertainty" else ""),
+            no_check=busy or no_model,
+            no_loading=busy,
+        )
+
+    def _on_strategy(self) -> None:
+        self._suggested.clear()
+        self.update()
+
+    def _on_classes(self) -> None:
+        self._suggested = [row for row in self._suggested if not self.picking.classes[row]]
+        self._on_change()
+
+    def _go_to_next(self) -> bool:
+        """Go to the next suggested object that has no class yet; False where there is none."""
+        bench, classes = self._bench, self.picking.classes
+        while self._suggested:
+            row = self._suggested.pop(0)
+            if not classes[row]:
+                bench.form.classify.pick.setChecked(True)
+                bench.views.go_to(row)
+                names = bench.form.classify.classes.names
+                keys = ", ".join(f"{key}: {name}" for key, name in names.items() if key < 10)
+                bench.say(f"What is this object? Press {keys}.")
+                return True
+        return False
+
+    def _take(self, trained: Trained) -> None:
+        bench = self._bench
+        bench.found.classifier, bench.found.validation = trained.classifier, None
+        bench.form.classify.show_scores([], "", [])
+        self._suggested.clear()
+        self._show(trained.predicted)
+
+    def _show(self, predicted: Predicted) -> None:
+        bench = self._bench
+        bench.session.set_column(PREDICTED, predicted.classes)
+        bench.session.set_column(CONFIDENCE, predicted.confidence)
+        bench.views.color_by(PREDICTED)
+        self.picking.show_counts()
+        self._on_change()
+
+    def _adopt_names(self, classifier: ObjectClassifier) -> None:
+        table = self._bench.form.classify.classes
+        table.set_entries(entries_for([int(c) for c in classifier.classes_], table.entries))
+        colors = getattr(classifier, "class_colors_", None) or {}
+        for class_id, name in dict(classifier.class_names_).items():
+            table.rename(int(class_id), name)
+            if class_id in colors:
+                table.set_color(int(class_id), colors[class_id])

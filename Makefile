@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OUTPUT ?= demo_output
 ARGS ?=
+WORKERS ?= 2
 BENCH ?= $(sort $(shell grep -l '^if __name__ == ' benchmarks/*.py 2>/dev/null))
 
 # On Linux, pytest-xvfb gives Qt an X display of its own, whatever the desktop is.
@@ -19,8 +20,8 @@ help: ## show this list
 demo: install system-libraries ## the pixel classifier on a real image; results go to demo_output/
 	$(BIN)/segmotif demo --output $(OUTPUT) $(ARGS)
 
-test: install system-libraries ## every test, under a virtual display (ARGS="-k name" for some)
-	$(TEST_PLATFORM) $(BIN)/python -m pytest $(ARGS)
+test: install system-libraries ## every test, under a virtual display (ARGS="-k name" for some, WORKERS=0 in one process)
+	$(TEST_PLATFORM) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: install ## style, types, who may import whom, module sizes
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from napari_segmotif.gui.explore.words import (
     GROUPS,
     class_counts,
     feature_in_words,
+    features_in_words,
     measured_in_words,
     number,
     object_in_words,
@@ -123,3 +124,10 @@ def test_a_file_gets_the_ending_of_its_kind() -> None:
     assert with_suffix("a", "Parquet (*.parquet)", suffixes).name == "a.parquet"
     assert with_suffix("a.csv", "Parquet (*.parquet)", suffixes).name == "a.csv"
     assert with_suffix("a.b", "anything", suffixes).name == "a.b.csv"
+
+
+def test_columns_in_a_sentence_are_said_in_words() -> None:
+    names = ["area", "area_filled", "intensity_mean-1"]
+    text = "They differ in area_filled (larger), area and intensity_mean-1; areas do not count."
+    said = features_in_words(text, names, ("DAPI", "GFP"))
+    assert said == "They differ in area filled (larger), area and intensity mean · GFP; areas do not count."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ __all__ = [
     "class_counts",
     "count",
     "feature_in_words",
+    "features_in_words",
     "first_sentence",
     "measured_in_words",
     "object_in_words",
@@ -114,6 +116,18 @@ def feature_in_words(name: str, channels: Sequence[str] = ()) -> str:
     if dash and tail.isdigit() and ("intensity" in stem or "haralick" in stem) and int(tail) < len(channels):
         return f"{stem.replace('_', ' ')} · {channels[int(tail)]}"
     return name.replace("_", " ")
+
+
+def features_in_words(text: str, names: Sequence[str], channels: Sequence[str] = ()) -> str:
+    """Say a sentence in which columns are named, with each as `feature_in_words` says it."""
+    if not names:
+        return text
+    longest_first = sorted(map(re.escape, names), key=len, reverse=True)
+    return re.sub(
+        rf"(?<![\w-])({'|'.join(longest_first)})(?![\w-])",
+        lambda found: feature_in_words(found[1], channels),
+        text,
+    )
 
 
 def object_in_words(row: pd.Series, columns: Sequence[str], classes: Mapping[int, str]) -> str:

@@ -14,7 +14,7 @@ from .. import jobs
 from ..bench import Bench
 from ..findings import REST, SELECTED, channels_of, groups_in, members
 from ..point_colors import class_code
-from ..words import feature_in_words
+from ..words import feature_in_words, features_in_words
 
 if TYPE_CHECKING:
     from ....explore.explaining.explanation import Explanation
@@ -119,7 +119,7 @@ class Explaining:
     def _show(self, explanation: Explanation, title: str) -> None:
         panel = self._bench.form.explain
         channels = channels_of(self._bench.session.table)
-        panel.verdict.say(f"{title}: {explanation.verdict}")
+        panel.verdict.say(f"{title}: {features_in_words(explanation.verdict, explanation.columns, channels)}")
         groups = explanation.groups[:_MOST_BARS]
         names = []
         for group in groups:

@@ -200,7 +200,10 @@ class TableView(QWidget):
         self._later.start(0)
 
     def _on_table(self) -> None:
-        self.model.set_table(self._session.table, self._session.selected)
+        table = self._session.table
+        self.model.set_table(table, self._session.selected)
+        for column, name in enumerate(() if table is None else table.columns):
+            self.view.setColumnHidden(column, name == "index")  # the label once more, for other plugins
 
     def _on_selection(self, origin: str) -> None:
         if origin == _ORIGIN:

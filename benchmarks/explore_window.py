@@ -7,7 +7,7 @@
 - click: a click on an object in the image; the clock stops when its point is marked and the plot drawn;
 - frame: one frame of the plot of 100,000 points while it is zoomed.
 
-Drawing is forced (the widget's repaint, and reading its picture), so that nothing is left for later. Prints a
+Drawing is forced and waited for by reading the canvas's picture, which Qt renders anew for it. Prints a
 table and writes benchmarks/results/explore_window.json.
 """
 
@@ -68,14 +68,10 @@ class Scene:
 
     def draw_image(self) -> None:
         """Napari's canvas, drawn now."""
-        native = self.viewer.window._qt_viewer.canvas.native
-        native.repaint()
-        native.grabFramebuffer()
+        self.viewer.window._qt_viewer.canvas.native.grabFramebuffer()
 
     def draw_plot(self) -> None:
-        native = self.scatter.plot._canvas.native
-        native.repaint()
-        native.grabFramebuffer()
+        self.scatter.plot._canvas.native.grabFramebuffer()
 
     def flush(self) -> None:
         self.widget.views.link.flush()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
+from tqdm import tqdm
 
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled, NotFittedError
 from napari_segmotif.explore.mapping.embedding import Embedding
+from napari_segmotif.explore.mapping.embedding_umap import umap_job
 from napari_segmotif.explore.mapping.landmarks import choose_landmarks, place_job
 from napari_segmotif.explore.mapping.nearest_neighbours import nearest
 from napari_segmotif.explore.mapping.principal_components import enough_components, fit_components
@@ -252,25 +255,52 @@ def test_errors(blobs):
         Embedding("guess")
 
 
-@pytest.mark.parametrize("method", ["pca", *NEIGHBOURLY])
-@pytest.mark.parametrize("when", [1, 6])
-def test_cancelling_leaves_the_earlier_fit(blobs, method, when):
+def test_a_cancelled_umap_leaves_the_lock_of_progress_bars_free():
+    """Else the next bar in the process, napari's own among them, would wait for it without end."""
+    token = CancelToken()
+    values = np.random.default_rng(0).normal(size=(300, 4))
+    job = umap_job(values, n_epochs=100_000, cancel=token)
+    while next(job).done < 3:
+        pass
+    token.cancel()
+    with pytest.raises(JobCancelled):
+        run_job(job)
+    taken = []
+
+    def take() -> None:
+        for lock in tqdm.get_lock().locks:
+            taken.append(lock.acquire(timeout=2))
+            if taken[-1]:
+                lock.release()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    assert taken
+    assert all(taken)
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [("pca", "preparing"), ("umap", "preparing"), ("tsne", "preparing"), ("umap", "UMAP"), ("tsne", "t-SNE")],
+)
+def test_cancelling_leaves_the_earlier_fit(blobs, method, said):
     table, _ = blobs
     embedding = Embedding(method, perplexity=10)
     embedding.fit(table.iloc[:40])
     before = embedding.embedding_
     token = CancelToken()
     job = embedding.fit_job(table, cancel=token)
-    for _ in range(when if method != "pca" else 1):
-        next(job)
+    while not next(job).message.startswith(said):
+        pass
     token.cancel()
     with pytest.raises(JobCancelled):
         run_job(job)
     assert embedding.embedding_ is before
     # A job that is given up half-way leaves no thread behind (the fixture looks).
     left = embedding.fit_job(table)
-    for _ in range(when if method != "pca" else 1):
-        next(left)
+    while not next(left).message.startswith(said):
+        pass
     left.close()
 
 

@@ -171,26 +171,42 @@ def _no_monitor() -> Iterator[None]:
 
 
 def _progress_settings(watch: Watch) -> dict[str, Any]:
-    """Settings of umap-learn's progress bar: it writes to us, and we leave from there."""
+    """Settings of umap-learn's progress bar: it writes to us, and looks whether it shall go on."""
     if "ipykernel" in sys.modules:  # there the bar is a widget, which writes nothing
         return {"disable": True}
     return {
         "disable": False,
         "file": _ProgressFile(watch),
+        "lock_args": _LookBeforeLocking(watch),
         "bar_format": "{n_fmt}/{total_fmt}",
         "mininterval": 0.05,
         "leave": False,
     }
 
 
+class _LookBeforeLocking:
+    """Where the optimisation is left.
+
+    tqdm asks for the truth of its `lock_args` each time it is about to take its lock. To raise from `write`
+    would be too late: tqdm then keeps the lock for good, and the next progress bar of the process, napari's
+    own, waits for it without end.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def __bool__(self) -> bool:
+        self._watch.raise_if_unwanted()
+        return False  # no arguments: take the lock as ever
+
+
 class _ProgressFile:
-    """What umap-learn takes for a terminal."""
+    """What umap-learn takes for a terminal. It never raises; see `_LookBeforeLocking`."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
 
     def write(self, text: str) -> int:
-        self._watch.raise_if_unwanted()
         done, slash, total = text.strip().partition("/")
         if slash and done.isdigit() and total.isdigit():
             self._watch.done, self._watch.total = float(done), float(total)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from sklearn.metrics import adjusted_rand_score
 
 from napari_segmotif import simulate_nuclei_2d, write_image
@@ -87,6 +88,75 @@ def test_one_bad_file_does_not_stop_the_others(
     assert read_table(tmp_path / "t.csv")["roi_id"].unique().tolist() == ["n0_objects"]
 
 
+def test_an_image_with_other_channels_does_not_cost_the_others(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tifffile.imread(folders / "images/n1.tif")
+    write_image(tmp_path / "n1.tif", np.stack([image, image]), axes="CYX")
+    labels = [folders / f"labels/n{number}_objects.tif" for number in range(2)]
+    given = ["--intensity", folders / "images/n0.tif", tmp_path / "n1.tif", "-o", tmp_path / "t.csv"]
+    assert run("objects", "measure", *labels, *given) == 1
+    said = capsys.readouterr().err
+    assert "n1_objects.tif: failed: tables can be joined only where their channels agree" in said
+    assert read_table(tmp_path / "t.csv")["roi_id"].unique().tolist() == ["n0_objects"]
+
+
+@pytest.mark.parametrize("channels", ["", "last", "second"])
+def test_axes_hold_for_labels_and_images_that_do_not_name_them(tmp_path: Path, channels: str) -> None:
+    labels = np.zeros((5, 12, 14), np.uint8)
+    labels[:, 2:6, 2:8], labels[1:, 8:11, 4:9] = 1, 2
+    image = np.random.default_rng(0).random(labels.shape).astype(np.float32)
+    if channels:
+        image = np.stack([image, -image], axis=-1 if channels == "last" else 1)
+    tifffile.imwrite(tmp_path / "L.tif", labels)
+    tifffile.imwrite(tmp_path / "I.tif", image, photometric="minisblack")
+    given = ["--intensity", tmp_path / "I.tif", "--axes", "TYX", "--properties", "area,intensity_mean"]
+    assert run("objects", "measure", tmp_path / "L.tif", *given, "-o", tmp_path / "t.csv") == 0
+    found = read_table(tmp_path / "t.csv")
+    assert found["frame"].tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4]
+    expected = measure_objects(labels, image, properties=["area", "intensity_mean"], axes="TYX")
+    pd.testing.assert_frame_equal(found.iloc[:, 1:], expected.iloc[:, 1:], rtol=1e-6)
+
+
+def test_textures_of_all_images_have_the_grey_levels_of_the_first_or_of_the_classifier(
+    folders: Path, tmp_path: Path
+) -> None:
+    from napari_segmotif.batch.model_recipe import ModelReference
+    from napari_segmotif.batch.object_recipe import ObjectDescription
+
+    both = tmp_path / "both.csv"
+    given = ["--intensity", folders / "images", "--properties", "texture"]
+    assert run("objects", "measure", folders / "labels", *given, "-o", both) == 0
+    table = read_table(both)
+    info = table_info(table)
+    assert info is not None
+    samples = [simulate_nuclei_2d(shape=(96, 112), random_state=number) for number in range(2)]
+    first = table_info(measure_objects(samples[0].labels, samples[0].image, properties="texture"))
+    assert first is not None
+    assert info.grey_ranges == first.grey_ranges != ()
+    second = measure_objects(
+        samples[1].labels, samples[1].image, properties="texture", grey_range=first.grey_ranges
+    )
+    found = table[table["roi_id"] == "n1_objects"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.iloc[:, 4:], second.iloc[:, 4:])
+
+    classes = np.where(table["haralick_contrast"] > table["haralick_contrast"].median(), 2, 1)
+    classifier = ObjectClassifier(n_estimators=10).fit(table, classes)
+    model = classifier.save(tmp_path / "texture.segmotif")
+    recipe = ObjectDescription.load(both.with_suffix(".recipe.json")).with_model(ModelReference.of(model))
+    recipe.save(tmp_path / "recipe.json")
+    # The second image alone, and an image whose channels are not the classifier's.
+    image = tifffile.imread(folders / "images/n0.tif")
+    write_image(tmp_path / "n0.tif", np.stack([image, image]), axes="CYX", spacing=SPACING)
+    labels = [folders / f"labels/n{number}_objects.tif" for number in range(2)]
+    images = ["--intensity", tmp_path / "n0.tif", folders / "images/n1.tif"]
+    alone = tmp_path / "alone.csv"
+    assert run("run", tmp_path / "recipe.json", *labels, *images, "-o", alone) == 1
+    again = read_table(alone)
+    assert again["roi_id"].unique().tolist() == ["n1_objects"]
+    np.testing.assert_array_equal(again["haralick_contrast"], found["haralick_contrast"])
+
+
 def test_maps_and_clusters_are_those_of_python(blobs: Path, tmp_path: Path) -> None:
     features = ["feature_1", "feature_2", "feature_3", "feature_4"]
     table = read_table(blobs)
@@ -111,6 +181,48 @@ def test_how_many_clusters_is_found_and_said(
     table = read_table(out)
     assert adjusted_rand_score(table["known"], table["cluster"]) > 0.9
     assert table["confidence"].between(0, 1).all()
+
+
+def test_hdbscan_finds_the_number_of_clusters_itself(blobs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "clusters.csv"
+    features = [name for name in read_table(blobs).columns if name.startswith("feature")]
+    assert run("objects", "cluster", blobs, "--columns", *features, "--method", "hdbscan", "-o", out) == 0
+    clustered = read_table(out).query("cluster > 0")  # the others are in none
+    assert len(clustered) > 100
+    assert adjusted_rand_score(clustered["known"], clustered["cluster"]) > 0.9
+
+
+@pytest.mark.parametrize("seed", ["-1", "0.5", str(2**31)])
+def test_a_seed_is_a_whole_number_from_0(blobs: Path, seed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("objects", "embed", blobs, "--seed", seed, "-o", "t.csv")
+    assert ended.value.code == 2
+    assert f"whole number from 0 to 2147483647 (got '{seed}')" in capsys.readouterr().err
+
+
+def test_classes_of_a_table_of_one_image_need_only_the_label(
+    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = read_table(blobs)
+    one = table[table["roi_id"] == table["roi_id"].iloc[0]].assign(frame=3)
+    write_table(one.drop(columns=["known", "kind"]), tmp_path / "one.csv")
+    picked = pd.DataFrame({"label": one["label"], "class": one["known"]})
+    picked.loc[len(table)] = [10_000, 1]
+    out, model = tmp_path / "classes.csv", tmp_path / "model.segmotif"
+
+    def classify(classes: pd.DataFrame, into: Path = out) -> int:
+        classes.to_csv(tmp_path / "picked.csv", index=False)
+        given = ["--classes", tmp_path / "picked.csv", "--validate-by", "none", "--save", model, "-o", into]
+        return run("objects", "classify", tmp_path / "one.csv", *given)
+
+    assert classify(picked) == 0
+    said = capsys.readouterr().err
+    assert f"1 of {len(picked)} classes are of objects that are not in the table" in said
+    assert (read_table(out)["predicted_class"].to_numpy() == one["known"].to_numpy()).mean() > 0.95
+    assert classify(picked.assign(roi_id="another"), tmp_path / "never.csv") == 1
+    said = capsys.readouterr().err
+    assert f"got {len(picked)} classes, the first of ('another', " in said
+    assert f"begins with ('{one['roi_id'].iloc[0]}', 3, {one['label'].iloc[0]})" in said
 
 
 def test_a_classifier_is_trained_judged_saved_and_applied(
@@ -181,6 +293,13 @@ def test_explain_says_what_is_different(
         ),
         (["embed", "nowhere.csv", "-o", "t.csv"], "exists"),
         (["cluster", "{blobs}", "--clusters", "200", "-o", "t.csv"], "200"),
+        (
+            ["cluster", "{blobs}", "--method", "hdbscan", "--clusters", "3", "-o", "t.csv"],
+            "out --clusters",
+        ),
+        (["cluster", "{blobs}", "--method", "hdbscan", "--most", "3", "-o", "t.csv"], "out --most"),
+        (["cluster", "{blobs}", "--method", "hdbscan", "--space", "pca", "-o", "t.csv"], "leave it out (got"),
+        (["cluster", "{blobs}", "--space", "pca", "-o", "t.csv"], "add --clusters"),
         (["explain", "{blobs}", "--group", "kind"], "COLUMN=VALUE"),
         (["explain", "{blobs}", "--group", "kind=9"], "which no object has"),
         (["classify", "{blobs}", "--classes", "known"], "-o for classes"),

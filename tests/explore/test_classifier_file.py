@@ -188,6 +188,23 @@ def test_files_that_contradict_themselves_are_refused(saved, tmp_path) -> None:
     assert len(refused) == len(COMMON | own)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_set("training.values", (0, 0), np.inf), "got infinite values of features"),
+        (_set("training.y", 0, 77), "77.* instead of"),
+        (_set("training.roi", 0, 99), "got numbers of images that are not from 0 to 1"),
+    ],
+)
+@pytest.mark.parametrize("saved", METHODS[:1], indirect=True)
+def test_a_damaged_file_says_what_is_damaged(saved, tmp_path, change, words) -> None:
+    contents = read_model(saved[1], "objects")
+    metadata, arrays = dict(contents.metadata), dict(contents.arrays)
+    change(metadata, arrays)
+    with pytest.raises(ModelFileError, match=words):
+        ObjectClassifier.load(write_model(tmp_path / "hostile", "objects", metadata, arrays))
+
+
 def test_a_model_of_another_tool_or_no_model_is_refused(saved, tmp_path) -> None:
     contents = read_model(saved[1], "objects")
     other = write_model(tmp_path / "other", "pixel", contents.metadata, contents.arrays)

@@ -128,6 +128,38 @@ def test_groups_that_cannot_be_compared_are_said(group, other, words):
         explain(pd.DataFrame({"a": np.arange(6.0)}), group, other)
 
 
+def test_masks_with_an_index_are_joined_by_it():
+    table = pd.DataFrame({"a": [9.0, 8, 1, 2, 3, 0]}, index=[10, 11, 12, 13, 14, 15])
+    large, small = table["a"] > 5, table["a"] < 2
+    there = explain(table, large.iloc[::-1], small.sample(frac=1, random_state=2))
+    pd.testing.assert_frame_equal(there.features, explain(table, large, small).features)
+    assert there.features["auc"].tolist() == [1.0]
+    with pytest.raises(InputError, match=r"give other as an array.*\(got a Series of 6"):
+        explain(table, large, small.reset_index(drop=True))
+    rows = pd.Series([0, 1], index=[7, 7])  # row numbers are row numbers
+    assert explain(table, rows).features["auc"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"random_state": -1}, r"random_state must be at least 0 \(got -1\)"),
+        ({"random_state": None}, r"random_state must be a whole number.*\(got None\)"),
+        ({"n_repeats": 0}, r"n_repeats must be at least 1 \(got 0\)"),
+        ({"n_repeats": 1.5}, r"n_repeats must be a whole number.*\(got 1.5\)"),
+        ({"max_objects": 11}, r"max_objects must be at least 12 \(got 11\)"),
+    ],
+)
+def test_parameters_out_of_range_are_said(wrong, words):
+    with pytest.raises(InputError, match=words):
+        explain(pd.DataFrame({"a": np.arange(40.0)}), np.arange(40) < 20, **wrong)
+
+
+def test_as_few_objects_as_are_allowed_suffice():
+    table = pd.DataFrame({"a": np.arange(40.0)})
+    assert explain(table, np.arange(40) < 20, n_repeats=1, max_objects=12).n_group == 20
+
+
 def test_features_that_are_constant_or_missing_are_left_out_and_said():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"a": rng.normal(size=30), "same": 1.0, "none": np.nan})

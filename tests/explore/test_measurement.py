@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import AxesError, InputError, JobCancelled
+from napari_segmotif.explore.measuring import grey_range, object_scan, threads
 from napari_segmotif.explore.measuring import intensity as intensity_module
-from napari_segmotif.explore.measuring import object_scan, threads
+from napari_segmotif.explore.measuring.grey_range import range_of, sample_of_objects
 from napari_segmotif.explore.measuring.measurement import measure_job, measure_objects
 from napari_segmotif.explore.tables import feature_columns, join_tables, table_info
 
@@ -230,3 +232,83 @@ def test_grey_levels_of_textures_are_the_same_in_all_frames():
     np.testing.assert_allclose(
         table.loc[(0, 1), haralick].astype(float), table.loc[(1, 1), haralick].astype(float)
     )
+
+
+@pytest.fixture
+def grains() -> tuple[np.ndarray, np.ndarray]:
+    """Two objects of 16 grey levels, 800 pixels each."""
+    labels = np.zeros((44, 44), np.int32)
+    labels[2:42, 1:21], labels[2:42, 23:43] = 1, 2
+    return labels, np.random.default_rng(3).integers(0, 16, labels.shape).astype(float)
+
+
+def test_a_bright_speck_does_not_change_the_textures_of_other_objects(grains) -> None:
+    labels, image = grains
+    glaring = image.copy()
+    glaring[5:7, 30:32] = 1e6  # in object 2
+    expected, found = (measure_objects(labels, values, properties="texture") for values in (image, glaring))
+    assert expected["haralick_contrast"][0] > 1
+    pd.testing.assert_series_equal(found.loc[0], expected.loc[0])
+    info = table_info(found)
+    assert info is not None
+    assert info.grey_ranges == ((0, 15),)
+    plain = table_info(measure_objects(labels, image))
+    assert plain is not None
+    assert plain.grey_ranges == ()
+
+
+@pytest.mark.parametrize("over_time", [False, True])
+def test_the_same_grey_range_makes_textures_of_two_images_comparable(grains, over_time: bool) -> None:
+    labels, image = grains
+    info = table_info(measure_objects(labels, [image, -image], properties="texture"))
+    assert info is not None
+    brighter = np.where(labels == 2, image + 500, image)
+    expected = measure_objects(labels, [image, -image], properties="texture")
+    axes = "YX"
+    if over_time:
+        labels, image, brighter, axes = (*(np.stack([a, a]) for a in (labels, image, brighter)), "TYX")
+    given = {"properties": "texture", "axes": axes}
+    own = measure_objects(labels, [brighter, -image], **given)
+    shared = measure_objects(labels, [brighter, -image], **given, grey_range=info.grey_ranges)
+    haralick = [name for name in expected.columns if name.startswith("haralick")]
+    pd.testing.assert_series_equal(shared.loc[0, haralick], expected.loc[0, haralick])
+    assert own.loc[0, "haralick_contrast-0"] < 0.1 * shared.loc[0, "haralick_contrast-0"]
+    kept = table_info(shared)
+    assert kept is not None
+    assert kept.grey_ranges == info.grey_ranges
+
+
+@pytest.mark.parametrize("given", [[(0, 1), (0, 1)], [(1, 0)], [(0, np.inf)], [3], [("low", "high")]])
+def test_a_grey_range_that_does_not_fit_the_channels_is_said(grains, given: object) -> None:
+    with pytest.raises(InputError, match=r"grey_range needs .* each of the 1 channels \(got"):
+        measure_objects(*grains, properties="texture", grey_range=given)  # type: ignore[arg-type]
+
+
+def test_grey_ranges_are_taken_from_a_bounded_sample_of_the_pixels_in_objects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = np.random.default_rng(0).integers(0, 2, (30, 40))
+    image = np.arange(labels.size, dtype=np.uint16).reshape(labels.shape)
+    inside = image[labels > 0].astype(float)
+    whole, step = sample_of_objects(image, labels)
+    assert step == 1
+    np.testing.assert_array_equal(whole, inside)
+    for at_once in (1 << 22, 37):
+        monkeypatch.setattr(grey_range, "_AT_ONCE", at_once)
+        some, step = sample_of_objects(image, labels, 100)
+        assert len(some) <= 100
+        np.testing.assert_array_equal(some, inside[::step])
+    assert range_of([sample_of_objects(np.full((3, 3), np.nan), np.ones((3, 3), int))]) is None
+
+
+def test_grey_ranges_leave_out_the_outer_hundredths_of_all_pixels() -> None:
+    low, high = range_of([(np.arange(1000.0), 1)]) or (0, 0)
+    assert (low, high) == pytest.approx((10, 990), abs=1)
+    # What stands for many pixels counts so often.
+    assert (range_of([(np.zeros(50), 1), (np.arange(100.0, 150), 1000)]) or (0, 0))[0] == 100
+    assert range_of([(np.r_[np.zeros(999), 7.0], 1)]) == (0, 7)
+
+
+def test_axes_that_differ_are_named_where_the_shapes_agree(labels: np.ndarray, image: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"same axes.*\(got labels .* axes TYX, intensity .* axes ZYX\)"):
+        measure_objects(np.stack([labels] * 3), np.stack([image] * 3), axes="TYX", intensity_axes="ZYX")

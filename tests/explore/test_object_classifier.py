@@ -75,6 +75,33 @@ def test_classes_by_key_equal_classes_by_row_in_a_shuffled_table(blobs) -> None:
     assert "1 of 241 objects" in gone.messages_[0]
 
 
+def test_a_series_in_another_order_is_joined_by_its_index(blobs) -> None:
+    table, truth = blobs
+    classes = pd.Series(partly(truth), index=table.index)
+    shuffled = table.sample(frac=1, random_state=4)
+    for own, series in ((table, classes.sample(frac=1, random_state=3)), (shuffled, classes)):
+        trained = ObjectClassifier(n_estimators=2).fit(own, series).training_
+        expected = classes.loc[own.index]
+        np.testing.assert_array_equal(trained.y, expected[expected > 0])
+    known = pd.Series(np.arange(240) != 7, index=table.index)
+    for labelled in (known.iloc[::-1], known.astype(int).iloc[::-1]):
+        assert ObjectClassifier().suggest(table, 5, labelled=labelled).tolist() == [7]
+    by_key = pd.Series([1, 2], index=pd.MultiIndex.from_tuples([(table["roi_id"].iloc[0], 0, 1)] * 2))
+    with pytest.raises(AnnotationError, match="twice"):
+        ObjectClassifier().fit(table, by_key)
+
+
+def test_labels_suffice_where_there_is_one_image_and_one_frame(blobs) -> None:
+    table, truth = blobs
+    own = table[table["roi_id"] == table["roi_id"].iloc[0]]
+    known = truth[(table["roi_id"] == table["roi_id"].iloc[0]).to_numpy()]
+    by_label = {int(label): int(c) for label, c in zip(own["label"], known, strict=True)}
+    trained = ObjectClassifier(n_estimators=2).fit(own.sample(frac=1, random_state=0), by_label)
+    one = ObjectClassifier(n_estimators=2).fit(own, known)
+    assert (trained.predict(own) == known).mean() > 0.9
+    assert sorted(trained.training_.y) == sorted(one.training_.y)
+
+
 @pytest.mark.parametrize("method", ["random_forest", "logistic_regression"])
 def test_columns_may_be_more_and_in_another_order(blobs, method) -> None:
     table, truth = blobs
@@ -146,7 +173,11 @@ def test_missing_features_are_named_and_foreign_tables_are_doubted(blobs) -> Non
         ([-1, 2] * 120, "classes are 1 or more"),
         ([0.5, 2] * 120, "whole numbers"),
         (["a", "b"] * 120, "whole numbers"),
+        (["round", "long"] * 120, r"class_names \(got 'round', 'long'\)"),
+        (pd.Series(["round", None, 1] * 80), r"class_names \(got 'round'\)"),
         ({"a": 1}, "by \\(roi_id, frame, label\\)"),
+        ({5: 1, 6: 2}, r"several images or frames \(got labels, and 3"),
+        (pd.Series([1, 2] * 120, index=np.arange(240) + 1), r"index of the table \(got a Series of 240"),
     ],
 )
 def test_what_are_no_classes_is_refused(blobs, classes, words) -> None:
@@ -160,6 +191,9 @@ def test_bad_input_says_what_to_do(blobs) -> None:
         ObjectClassifier().predict(table)
     with pytest.raises(InputError, match="n_estimators"):
         ObjectClassifier(n_estimators=0)
+    for wrong in (-1, None):
+        with pytest.raises(InputError, match=rf"random_state.*\(got {wrong}\)"):
+            ObjectClassifier(random_state=wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="at least one object"):
         ObjectClassifier().fit(table.iloc[:0], [])
     with pytest.raises(AnnotationError):

@@ -204,6 +204,27 @@ def test_accuracy_on_clusters_is_said_to_measure_copying() -> None:
     assert not trained(table.assign(cluster=truth), some).from_clusters_
     own = np.where(np.arange(60) % 7 == 0, 3 - truth, truth)
     assert not trained(table.assign(cluster=truth), own).from_clusters_
+    # a correction or two makes nobody's own classes of them, nor objects that were in no cluster
+    corrected = np.where(np.arange(60) % 15 == 0, 3, 3 - truth)
+    assert trained(table.assign(cluster=truth), corrected).from_clusters_
+    noise = np.where(np.arange(60) % 15 == 0, 0, truth)
+    assert trained(table.assign(cluster=noise), truth).from_clusters_
+    # a class that is rare does not make clusters that split another one its copy
+    rare = np.where(np.arange(60) < 4, 2, 1)
+    halves = 1 + np.arange(60) % 2
+    assert not trained(table.assign(cluster=halves), rare).from_clusters_
+
+
+def test_chance_is_said_to_come_from_smaller_classifiers() -> None:
+    table, truth = simulate_blobs(340, 3, 2, separation=8, n_images=2, random_state=2)
+    large = ObjectClassifier(n_estimators=12).fit(table, truth).validate(n_shuffles=20)
+    assert large.null is not None
+    assert (large.null.n_trees, large.null.n_objects) == (10, 300)
+    assert "with forests of 10 trees and at most 300 objects to train on" in large.summary()
+    small = trained(table.iloc[::4], truth[::4]).validate(n_shuffles=20)
+    assert small.null is not None
+    assert (small.null.n_trees, small.null.n_objects) == (None, None)
+    assert "to save time" not in small.summary()
 
 
 def test_few_examples_are_named() -> None:

@@ -176,6 +176,10 @@ def test_more_clusters_than_objects_are_refused() -> None:
         ({"n_clusters": (2.5,)}, r"whole numbers"),
         ({"n_resamples": 1}, r"n_resamples must be at least 2 \(got 1\)"),
         ({"max_objects": 3}, r"max_objects"),
+        ({"random_state": -1}, r"random_state must be at least 0 \(got -1\)"),
+        ({"random_state": None}, r"random_state must be a whole number.*\(got None\)"),
+        ({"random_state": 2**40}, r"random_state must be at most"),
+        ({"n_seeds": None}, r"n_seeds must be a whole number.*\(got None\)"),
     ],
 )
 def test_wrong_parameters_are_explained(wrong: dict[str, Any], message: str) -> None:

@@ -53,6 +53,18 @@ def test_features_are_neither_identity_nor_position_nor_what_was_found_later():
     assert {"centroid-0", "orientation"} <= set(feature_columns(table, include_position=True))
 
 
+def test_numbers_of_rows_objects_and_time_points_are_no_features():
+    counting = ["Unnamed: 0", "Unnamed: 12", "level_0", "t", "time", "id", "ID", "object_id"]
+    table = measured(**dict.fromkeys(counting, 1.0), **{"thickness": 1.0, "width": 2.0})
+    assert feature_columns(table) == ["area", "thickness", "width"]
+
+
+def test_a_csv_that_was_written_with_its_row_numbers_reads_as_without(tmp_path):
+    table = measured()
+    table.to_csv(tmp_path / "rows.csv")
+    assert list(read_table(tmp_path / "rows.csv").columns) == list(table.columns)
+
+
 def test_a_table_of_another_program_is_given_the_identity_it_lacks():
     table = identified(pd.DataFrame({"size": [3.0, 4.0], "index": [7.0, 2.0]}, index=[5, 5]))
     assert list(table.columns) == ["roi_id", "frame", "label", "index", "size"]
@@ -101,6 +113,31 @@ def test_tables_of_other_units_are_not_joined():
     joined = table_info(join_tables([measured(), finer]))
     assert joined is not None
     assert joined.spacing is None
+
+
+def test_images_without_objects_do_not_hinder_joining():
+    empty = measured(2, "empty").iloc[:0]
+    whole = join_tables([empty, measured(3, "a"), empty, measured(2, "b")])
+    assert whole["roi_id"].tolist() == ["a"] * 3 + ["b"] * 2
+    assert table_info(whole) == INFO
+    with pytest.raises(InputError, match=r"with objects to join \(got 2 without rows\)"):
+        join_tables([empty, empty])
+    with pytest.raises(InputError, match=r"\(got none\)"):
+        join_tables([])
+
+
+def test_joined_textures_of_other_grey_levels_are_said():
+    def textured(roi_id: str, *ranges: tuple[float, float]) -> pd.DataFrame:
+        return with_info(measured(2, roi_id), INFO.model_copy(update={"grey_ranges": ranges}))
+
+    alike = join_tables([textured("a", (0, 1)), textured("b", (0, 1)), measured(2, "no texture")])
+    assert "messages" not in alike.attrs
+    other = join_tables([textured("a", (0, 1)), textured("b", (0, 2))])
+    for whole in (alike, other):
+        info = table_info(whole)
+        assert info is not None
+        assert info.grey_ranges == ((0, 1),)
+    assert "other grey levels" in other.attrs["messages"][-1]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".h5ad"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,18 @@ import pandas as pd
 
 from ..common.image_spec import OpenedImage
 from ..common.progress import CancelToken, Job, Progress
-from ..errors import InputError
+from ..errors import AxesError, ImageFileError, InputError
 from ..explore.measuring.measurement import measure_job
+from ..explore.tables import join_tables, table_info
 from .object_recipe import ObjectJobParameters
 from .pairs import match_pairs, open_source, stem
 from .tasks import each_file_iter
 
 if TYPE_CHECKING:
     from ..explore.classifying.object_classifier import ObjectClassifier
+
+
+GreyRanges = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,30 @@ def plan_objects(labels: Sequence[str | Path], intensity: Sequence[str | Path]) 
 
 
 def measure_files_iter(
-    tasks: Sequence[ObjectTask], parameters: ObjectJobParameters, cancel: CancelToken | None = None
+    tasks: Sequence[ObjectTask],
+    parameters: ObjectJobParameters,
+    cancel: CancelToken | None = None,
+    *,
+    grey_range: GreyRanges | None = None,
 ) -> Job[list[MeasuredFile]]:
-    """Measure the objects of files, one after the other, as a job; one bad file does not stop the others."""
+    """Measure the objects of files, one after the other, as a job; one bad file does not stop the others.
+
+    Parameters
+    ----------
+    tasks, parameters, cancel
+        What is measured, and how.
+    grey_range
+        Grey levels of textures, as `measure_objects` takes them, for instance those of a classifier's table.
+        None, or of another number of channels: those of the first image with so many channels, for all.
+    """
+    shared = {len(grey_range): grey_range} if grey_range else {}
 
     def measured(task: ObjectTask) -> Job[MeasuredFile]:
-        return MeasuredFile(task, (yield from _measure(task, parameters, cancel)))
+        table = yield from _measure(task, parameters, shared, cancel)
+        info = table_info(table)
+        if info is not None and info.grey_ranges:
+            shared.setdefault(len(info.grey_ranges), info.grey_ranges)
+        return MeasuredFile(task, table)
 
     return each_file_iter(
         [(task.labels.name, task) for task in tasks],
@@ -91,14 +113,52 @@ def measure_files_iter(
     )
 
 
-def _measure(task: ObjectTask, asked: ObjectJobParameters, cancel: CancelToken | None) -> Job[pd.DataFrame]:
+def join_measured(
+    found: Sequence[MeasuredFile], check: Callable[[pd.DataFrame], object] | None = None
+) -> tuple[pd.DataFrame | None, list[MeasuredFile]]:
+    """Put what was measured into one table, without the files that do not fit in.
+
+    Parameters
+    ----------
+    found
+        What came of the files.
+    check
+        Raises an InputError for a table that cannot be used, for instance by a classifier.
+
+    Returns
+    -------
+    table
+        Of all files with objects that were measured like the first of them; None where there is none.
+    files
+        The same files, those that do not fit in with the reason as their error.
+    """
+    files: list[MeasuredFile] = []
+    fitting: list[pd.DataFrame] = []
+    for one in found:
+        if one.table is not None and len(one.table):
+            try:
+                if check is not None:
+                    check(one.table)
+                join_tables([*(table.head(1) for table in fitting[:1]), one.table.head(1)])
+                fitting.append(one.table)
+            except InputError as error:
+                one = replace(one, table=None, error=str(error))
+        files.append(one)
+    return (join_tables(fitting) if fitting else None), files
+
+
+def _measure(
+    task: ObjectTask,
+    asked: ObjectJobParameters,
+    grey_ranges: Mapping[int, GreyRanges],
+    cancel: CancelToken | None,
+) -> Job[pd.DataFrame]:
     with ExitStack() as stack:
         labels, source = open_source(task.labels, asked.axes, asked.spacing)
         stack.enter_context(labels)
         image: OpenedImage | None = None
         if task.intensity is not None:
-            image, _ = open_source(task.intensity, None, None)
-            stack.enter_context(image)
+            image = stack.enter_context(_opened_like(task.intensity, labels, asked.axes))
         known = image if source.spacing is None and image is not None else labels
         spacing = asked.spacing if asked.spacing is not None else known.spacing
         job = measure_job(
@@ -111,9 +171,34 @@ def _measure(task: ObjectTask, asked: ObjectJobParameters, cancel: CancelToken |
             channel_names=_channel_names(image, asked.channel_names),
             unit=asked.unit or _unit(known),
             roi_id=task.roi_id,
+            grey_range=grey_ranges.get(_n_channels(image)),
             cancel=cancel,
         )
         return (yield from job)
+
+
+def _opened_like(path: Path, labels: OpenedImage, asked: str | None) -> OpenedImage:
+    """The image with the labels' axes, apart from channels, as far as it does not say otherwise.
+
+    Where the user said what the axes are, that holds for both: a file whose own axes do not fit is read with
+    the labels', and with channels wherever its shape has one axis more.
+    """
+    wanted = labels.axes
+    for axes in () if asked is None else (None, wanted, *_with_channels(wanted)):
+        try:
+            image, _ = open_source(path, axes, None)
+        except (AxesError, ImageFileError):
+            continue
+        sizes = tuple(n for n, letter in zip(image.shape, image.axes, strict=True) if letter != "C")
+        if image.axes.replace("C", "") == wanted and sizes == tuple(labels.shape):
+            return image
+        image.close()
+    return open_source(path, None, None, likely_axes=wanted)[0]
+
+
+def _with_channels(axes: str) -> list[str]:
+    """The axes with C at each place: the last, then from the first on."""
+    return [axes[:place] + "C" + axes[place:] for place in (len(axes), *range(len(axes)))]
 
 
 def _channel_names(image: OpenedImage | None, asked: Sequence[str]) -> Sequence[str] | None:
@@ -121,8 +206,13 @@ def _channel_names(image: OpenedImage | None, asked: Sequence[str]) -> Sequence[
         return None
     if asked:
         return asked
-    n = image.shape[image.axes.index("C")] if "C" in image.axes else 1
-    return image.channel_names if len(image.channel_names) == n else None
+    return image.channel_names if len(image.channel_names) == _n_channels(image) else None
+
+
+def _n_channels(image: OpenedImage | None) -> int:
+    if image is None:
+        return 0
+    return int(image.shape[image.axes.index("C")]) if "C" in image.axes else 1
 
 
 def _unit(image: OpenedImage) -> str | None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..explore.classifying.object_classifier import ObjectClassifier
 
 
+_MOST_CLUSTERS = 10
+
+
 def embed(options: argparse.Namespace) -> int:
     """Add the axes of a map."""
     from ..explore.mapping.embedding import Embedding
@@ -50,13 +53,15 @@ def cluster(options: argparse.Namespace) -> int:
     """Add clusters."""
     from ..explore.clusters.clustering import Clustering
 
+    _check_clustering(options)
     table = _opened(options)
     columns = _features(table, options)
     n_clusters = options.clusters
     if n_clusters is None:
         from ..explore.clusters.stability import cluster_stability_job
 
-        numbers = tuple(range(1, min(options.most, max(1, len(table) - 1)) + 1))
+        most = min(options.most or _MOST_CLUSTERS, max(1, len(table) - 1))
+        numbers = None if options.method == "hdbscan" else tuple(range(1, most + 1))
         job = cluster_stability_job(
             table, options.random_state, method=options.method, n_clusters=numbers, columns=columns
         )
@@ -65,11 +70,25 @@ def cluster(options: argparse.Namespace) -> int:
         _say(report.messages)
         found = {"cluster": report.labels, "confidence": report.confidence}
         return _written(table, found, options.output)
-    made = Clustering(options.method, n_clusters, space=options.space, random_state=options.random_state)
+    space = options.space or "features"
+    made = Clustering(options.method, n_clusters, space=space, random_state=options.random_state)
     run_with_bar(made.fit_job(table, columns), options.method, options.progress)
     _say(made.messages_)
     print(f"{made.n_clusters_} clusters")
     return _written(table, {"cluster": made.labels_}, options.output)
+
+
+def _check_clustering(options: argparse.Namespace) -> None:
+    """Refuse options that the chosen way would not heed."""
+    if options.method == "hdbscan":
+        for name in ("clusters", "most"):
+            if (value := getattr(options, name)) is not None:
+                raise InputError(
+                    f"HDBSCAN finds by itself how many clusters there are: leave out --{name} (got {value})"
+                )
+    if options.clusters is None and options.space is not None:
+        advice = "leave it out" if options.method == "hdbscan" else "add --clusters or leave it out"
+        raise InputError(f"--space goes with a number of clusters: {advice} (got --space {options.space})")
 
 
 def explain(options: argparse.Namespace) -> int:
@@ -156,11 +175,36 @@ def _classes(table: pd.DataFrame, given: str) -> Any:
     from ..explore.table_files import read_table
     from ..explore.tables import KEY, identified
 
-    picked = identified(read_table(given))
+    objects = identified(table)
+    picked = identified(_of_one_image(read_table(given), objects))
     if "class" not in picked.columns:
         raise InputError(f"the table of classes needs a column 'class' (got {', '.join(picked.columns)})")
-    known = picked.dropna(subset="class")
-    return known.set_index(list(KEY))["class"]
+    known = picked.dropna(subset="class").set_index(list(KEY))["class"]
+    there = known.index.isin(pd.MultiIndex.from_frame(objects[list(KEY)]))
+    if len(known) and not there.any():
+        raise InputError(
+            f"the classes belong to other objects than those of the table: {', '.join(KEY)} must agree (got "
+            f"{len(known)} classes, the first of {_key(known.index[0])}, where the table begins with "
+            f"{_key(objects[list(KEY)].iloc[0])})"
+        )
+    if not there.all():
+        n_lost = len(known) - int(there.sum())
+        tell(f"{n_lost} of {len(known)} classes are of objects that are not in the table")
+    return known
+
+
+def _of_one_image(picked: pd.DataFrame, objects: pd.DataFrame) -> pd.DataFrame:
+    """Picks that do not say of which image or frame they are belong to the only one of the table."""
+    for name in ("roi_id", "frame"):
+        silent = name not in picked.columns or (name == "roi_id" and (picked[name] == "").all())
+        if silent and objects[name].nunique() == 1:
+            picked = picked.assign(**{name: objects[name].iloc[0]})
+    return picked
+
+
+def _key(values: Any) -> tuple[str, int, int]:
+    roi_id, frame, label = values
+    return str(roi_id), int(frame), int(label)
 
 
 def _opened(options: argparse.Namespace) -> pd.DataFrame:

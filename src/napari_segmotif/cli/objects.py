@@ -61,7 +61,8 @@ def _add_measure(commands: Commands) -> None:
         "measure the objects of label images",
         "Measure every object of one or several label images into one table (CSV, Parquet or .h5ad), with a "
         "recipe beside it that `segmotif run` repeats on other files. Images are told apart by their "
-        "file names, in the column roi_id.",
+        "file names, in the column roi_id. Textures of all images have the grey levels of the first; where a "
+        "recipe names a classifier, those of the table it was trained in.",
         _MEASURE,
     )
     add = parser.add_argument
@@ -108,7 +109,7 @@ def _add_cluster(commands: Commands) -> None:
         "cluster",
         "group objects, and say whether the groups are real",
         "Add the column cluster (1 is the largest, 0 none). Without --clusters the number is found by how "
-        "stable the clusters are, and it may be that there are none.",
+        "stable the clusters are, and it may be that there are none. HDBSCAN always finds it itself.",
         _CLUSTER,
     )
     _add_table(parser)
@@ -120,8 +121,10 @@ def _add_cluster(commands: Commands) -> None:
         help="how (kmeans)",
     )
     add("--clusters", type=positive_int, metavar="K", help="how many; by default found")
-    add("--most", type=positive_int, default=10, metavar="K", help="where it is found: try up to K (10)")
-    add("--space", choices=("features", "pca"), default="features", help="what distances are taken in")
+    add("--most", type=positive_int, metavar="K", help="where it is found: try up to K (10)")
+    add(
+        "--space", choices=("features", "pca"), help="with --clusters: what distances are taken in (features)"
+    )
     _add_features(parser)
     parser.set_defaults(run=cluster)
 
@@ -197,5 +200,16 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
         help="leave out features that are correlated by more than R with one that stays, for instance 0.9",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, dest="random_state", metavar="N", help="the same seed, the same result"
+        "--seed",
+        type=_seed,
+        default=0,
+        dest="random_state",
+        metavar="N",
+        help="the same seed, the same result",
     )
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"give a whole number from 0 to {2**31 - 1} (got {text!r})")
+    return int(text)

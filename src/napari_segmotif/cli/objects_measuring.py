@@ -49,10 +49,9 @@ def measure_files(
     model: Path | None = None,
 ) -> int:
     """Measure files as a recipe says, tell their classes where there is a model, and return the exit code."""
-    from ..batch.object_files import classify_job, measure_files_iter, plan_objects
+    from ..batch.object_files import classify_job, join_measured, measure_files_iter, plan_objects
     from ..common.progress import run_job
     from ..explore.table_files import check_suffix, write_table
-    from ..explore.tables import join_tables
 
     check_suffix(output)  # not only when all is measured
     parameters, classifier = recipe.parameters, None
@@ -61,19 +60,22 @@ def measure_files(
 
         classifier = ObjectClassifier.load(model)
     tasks = plan_objects(files, intensity)
-    found = run_with_bar(measure_files_iter(tasks, parameters), "measure", progress)
-    tables = [one.table for one in found if one.table is not None and len(one.table)]
+    # Textures can be told apart as in training only by the grey levels of the training.
+    known = classifier.info_ if classifier is not None else None
+    job = measure_files_iter(tasks, parameters, grey_range=known.grey_ranges if known is not None else None)
+    measured = run_with_bar(job, "measure", progress)
+    table, found = join_measured(measured, None if classifier is None else classifier.check)
     for one in found:
         if one.table is not None and not len(one.table):
             tell(f"{one.task.labels}: no object")
     failed = [(one.task.labels, one.error) for one in found if one.error is not None]
-    if tables:
-        table = join_tables(tables)
+    if table is not None:
         if classifier is not None:
             table = run_job(classify_job(classifier, table))
         write_table(table, output)
         recipe.save(output.with_suffix(RECIPE_SUFFIX))
-        print(f"{output}: {len(table)} objects of {len(tables)} images, {len(table.columns)} columns")
+        n_images = table["roi_id"].nunique()
+        print(f"{output}: {len(table)} objects of {n_images} images, {len(table.columns)} columns")
     elif not failed:
         raise InputError(f"there is no object to measure (got only background in {len(found)} images)")
     return report_failures(failed, len(found), "label images")

@@ -7,6 +7,7 @@ for it) as `<name>.info.json`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from ..errors import ImageFileError, InputError, MissingExtraError, StorageError
 from .tables import IDENTITY, TableInfo, checked_table, feature_columns, table_info, with_info
 
 SUFFIXES = (".csv", ".parquet", ".h5ad")
+_NAMELESS = re.compile(r"Unnamed: \d+")
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -116,6 +118,8 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
 def _read_csv(path: Path) -> pd.DataFrame:
     # The column roi_id is text even where images are called by numbers.
     table = pd.read_csv(path, dtype={"roi_id": str})
+    # Numbers of rows that were written along have no name.
+    table = table[[name for name in table.columns if not _NAMELESS.fullmatch(name)]]
     if _info_path(path).exists():
         with_info(table, TableInfo.model_validate_json(_info_path(path).read_text(encoding="utf-8")))
     return table

@@ -28,6 +28,8 @@ TRACK_COLUMNS = ("track_id", "track", "TRACK_ID", "particle")
 _BOOKKEEPING = frozenset(
     {*IDENTITY, *TRACK_COLUMNS, CLUSTER, CLASS, "class_probability", "predicted_class", "confidence"}
 )
+# Numbers of rows, objects and time points as other programs and pandas itself write them.
+_COUNTING = re.compile(r"Unnamed: \d+|level_\d+|t|time|id|ID|object_id")
 _EMBEDDED = re.compile(r"(PCA|UMAP|tSNE)\d+")
 # Where an object lies and which way it points: the same object elsewhere, or turned, has other values.
 _PLACE = re.compile(
@@ -49,6 +51,9 @@ class TableInfo(BaseModel):
     unit: str = Field("pixel", description="unit of all lengths")
     channels: tuple[str, ...] = Field((), description="names of the channels whose intensity was measured")
     properties: tuple[str, ...] = Field((), description="properties and groups that were asked for")
+    grey_ranges: tuple[tuple[float, float], ...] = Field(
+        (), description="lowest and highest intensity of the textures' grey levels, for each channel"
+    )
 
 
 def table_info(table: pd.DataFrame) -> TableInfo | None:
@@ -139,8 +144,8 @@ def identified(table: pd.DataFrame) -> pd.DataFrame:
 def feature_columns(table: pd.DataFrame, include_position: bool = False) -> list[str]:
     """Names of the columns that describe an object, in the table's order.
 
-    Neither who it is (identity), nor what was found later (clusters, classes, embeddings), nor, unless
-    asked for, where it lies and which way it points.
+    Neither who it is (identity, a row's number), nor what was found later (clusters, classes, embeddings),
+    nor, unless asked for, where it lies and which way it points.
     """
     return [
         name
@@ -149,6 +154,7 @@ def feature_columns(table: pd.DataFrame, include_position: bool = False) -> list
         and pd.api.types.is_numeric_dtype(table[name])
         and not pd.api.types.is_complex_dtype(table[name])
         and name not in _BOOKKEEPING
+        and not _COUNTING.fullmatch(name)
         and not _EMBEDDED.fullmatch(name)
         and (include_position or not _PLACE.fullmatch(name))
     ]
@@ -183,34 +189,50 @@ def chosen_columns(table: pd.DataFrame, columns: Sequence[str] | None) -> list[s
 
 
 def join_tables(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Put the tables of several images into one.
+    """Put the tables of several images into one; those without rows are left out.
+
+    `attrs` are the first's. Where textures were measured with other grey levels, `attrs["messages"]` says so.
 
     Raises
     ------
     InputError
-        If there is none, if they were measured in different units, dimensions or channels, or hold an object
+        If none has a row, if they were measured in different units, dimensions or channels, or hold an object
         twice. A column that only some have is filled with missing values.
     """
-    parts = [identified(table) for table in tables]
+    given = list(tables)
+    parts = [identified(table) for table in given if len(table)]
     if not parts:
-        raise InputError("give at least one table to join (got none)")
+        got = f"{len(given)} without rows" if given else "none"
+        raise InputError(f"give at least one table with objects to join (got {got})")
     infos = [table_info(part) for part in parts]
     first = infos[0]
     for part, info in zip(parts[1:], infos[1:], strict=True):
-        if first is None or info is None:
-            continue
-        for name in ("unit", "dimensions", "channels"):
-            if getattr(first, name) != getattr(info, name):
-                raise InputError(
-                    f"tables can be joined only where their {name} agree: measure all images alike "
-                    f"(got {getattr(first, name)} and, for {part['roi_id'].iloc[0]!r}, {getattr(info, name)})"
-                )
+        if first is not None and info is not None:
+            _check_alike(first, info, part["roi_id"].iloc[0])
     whole = pd.concat([part.set_axis(range(len(part))) for part in parts], ignore_index=True)
     whole.attrs = dict(parts[0].attrs)
     if first is not None:
-        spacings = {info.spacing for info in infos if info is not None}
-        with_info(whole, first.model_copy(update={"spacing": first.spacing if len(spacings) == 1 else None}))
+        known = [info for info in infos if info is not None]
+        spacing = first.spacing if len({info.spacing for info in known}) == 1 else None
+        greys = list(dict.fromkeys(info.grey_ranges for info in known if info.grey_ranges))
+        if len(greys) > 1:
+            whole.attrs["messages"] = [
+                *whole.attrs.get("messages", ()),
+                "textures were measured with other grey levels in some images and cannot be compared between "
+                "them: measure them together, or with the same grey_range",
+            ]
+        update = {"spacing": spacing, "grey_ranges": greys[0] if greys else ()}
+        with_info(whole, first.model_copy(update=update))
     return checked_table(whole)
+
+
+def _check_alike(first: TableInfo, info: TableInfo, roi_id: str) -> None:
+    for name in ("unit", "dimensions", "channels"):
+        if getattr(first, name) != getattr(info, name):
+            raise InputError(
+                f"tables can be joined only where their {name} agree: measure all images alike "
+                f"(got {getattr(first, name)} and, for {roi_id!r}, {getattr(info, name)})"
+            )
 
 
 def _whole(values: Any, name: str) -> pd.Series[Any]:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from .given import check_whole, in_table_order
 from .preparation import Preparation
 from .tables import checked_table, chosen_columns
 
@@ -31,7 +32,7 @@ def typical_objects(
     table
         Objects.
     group
-        (n_rows,) bool: the group.
+        (n_rows,) bool: the group. A Series is joined by its index.
     n
         How many of each; of a small group at most half of it each, so that none is in both.
     columns
@@ -45,10 +46,11 @@ def typical_objects(
     Raises
     ------
     InputError
-        If the mask does not fit the table, or the group is empty.
+        If the mask does not fit the table, the group is empty, or n is below 1.
     """
     table = checked_table(table)
-    mask = np.asarray(group)
+    check_whole("n", n, 1)
+    mask = np.asarray(in_table_order(table, group, "the group"))
     if mask.dtype != bool or mask.shape != (len(table),):
         raise InputError(f"give a mask with one entry a row (got {mask.dtype} of shape {mask.shape})")
     rows = np.flatnonzero(mask)

@@ -13,6 +13,7 @@ from explorer_scene import discs, table_of
 
 from napari_segmotif.batch.object_recipe import ObjectDescription, ObjectRecipe
 from napari_segmotif.common.image_io import write_image
+from napari_segmotif.explore.clusters.stability import cluster_stability
 from napari_segmotif.explore.table_files import read_table, write_table
 from napari_segmotif.explore.tables import feature_columns
 from napari_segmotif.gui.explore.inputs import ChannelFile, MeasuredFiles
@@ -95,6 +96,46 @@ def test_thousands_of_picked_objects_come_from_a_file() -> None:
     )
     assert len(script) < 2000
     assert "picked.parquet" in script
+
+
+def test_classes_from_a_file_are_those_of_the_same_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = table_of(900)
+    kinds = 1 + np.arange(900) % 2
+    write_table(table, tmp_path / "t.parquet")
+    picked = table.assign(**{"class": np.where(np.arange(900) < 500, kinds, 0)})
+    write_table(picked.sample(frac=1, random_state=0), tmp_path / "picked.parquet")  # in another order
+    work = Work(
+        (), Path("t.parquet"), "", (), classes={("cells", 0, k + 1): int(kinds[k]) for k in range(500)},
+        classifier=object(), method="logistic_regression",  # type: ignore[arg-type]
+    )  # fmt: skip
+    script = as_python(work).replace("print(classifier.validate().summary())\n", "")
+    names = run(script, tmp_path, monkeypatch)
+    assert (names["table"]["predicted_class"].to_numpy() == kinds).all()
+
+
+def test_clusters_of_the_check_are_made_by_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of(60)
+    write_table(table, tmp_path / "t.parquet")
+    settings = {"from_check": True, "method": "kmeans", "n_clusters": 2, "space": "features"}
+    work = Work((), Path("t.parquet"), "", (), clustering=settings, clustering_columns=("area", "solidity"))
+    script = as_python(work)
+    assert "Clustering" not in script
+    names = run(script, tmp_path, monkeypatch)
+    same = cluster_stability(table, method="kmeans", columns=["area", "solidity"])
+    assert names["table"]["cluster"].tolist() == same.labels.tolist()
+    assert same.n_clusters == 2
+
+
+def test_clusters_of_a_map_are_of_the_map_that_they_were_found_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = table_of(40).assign(UMAP1=np.arange(40) % 4 // 2, UMAP2=0.5)
+    write_table(table, tmp_path / "t.parquet")
+    settings = {"method": "kmeans", "n_clusters": 2, "space": "embedding", "map": ["UMAP1", "UMAP2"]}
+    names = run(as_python(Work((), Path("t.parquet"), "", (), clustering=settings)), tmp_path, monkeypatch)
+    assert names["table"]["cluster"].tolist() == [1, 1, 2, 2] * 10
 
 
 def test_a_recipe_is_plain_json(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ import pytest
 from explorer_scene import discs, table_of
 from napari import Viewer
 
+from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier
 from napari_segmotif.explore.table_files import write_table
 from napari_segmotif.gui.explore import jobs
+from napari_segmotif.gui.explore.findings import channels_of
 from napari_segmotif.gui.explore.widget import FeatureExplorerWidget
 
 
@@ -178,7 +180,7 @@ def test_painting_makes_the_table_out_of_date(
 ) -> None:
     paint_stroke(viewer, viewer.layers["cells"], [(2, 2), (2, 8)], label=99)
     assert measured.session.stale
-    assert "Measure again" in measured.form.objects._stale.text()
+    assert measured.form.objects._stale.text().lower().count("measure again") == 1
     assert "out of date" in measured.form.sections["objects"]._summary.text()
 
 
@@ -253,6 +255,158 @@ def test_a_table_of_another_program_can_be_opened(
     widget.measuring.open(tmp_path / "t.parquet")
     assert widget.wait()
     assert widget.views.link.layer_of("cells") is viewer.layers["cells"]
+
+
+def test_picked_classes_outlive_measuring_again(measured: FeatureExplorerWidget, viewer: Viewer) -> None:
+    picking = measured.classifying.picking
+    picking.give([3, 7, 20], 2)
+    session = measured.session
+    labels = [session.table["label"].iloc[row] for row in (3, 7, 20)]
+    viewer.layers["cells"].data = np.where(discs()[0] == labels[1], 0, discs()[0])
+    measured.form.objects.measure.click()
+    assert measured.wait()
+    table = session.table
+    assert session.n == 47
+    assert table.loc[table["class"] > 0, "label"].tolist() == [labels[0], labels[2]]
+    assert set(table["class"]) == {0, 2}
+    assert "The picked classes of 2 objects were kept; 1 picked object is gone." in measured.form.said
+    assert measured.form.classify.classes._counts[0] == {2: 2}
+
+
+def test_classes_copied_from_clusters_are_known_to_be_so_after_a_correction(
+    measured: FeatureExplorerWidget,
+) -> None:
+    picking = measured.classifying.picking
+    measured.session.set_column("cluster", np.arange(48) % 2 + 1)
+    picking.take_clusters()
+    picking.give([0], 2)
+    assert measured.found.from_clusters
+    measured.measure()
+    assert measured.wait()
+    assert measured.found.from_clusters  # the classes were kept, and where they are from
+    picking.clear()
+    assert not measured.found.from_clusters
+
+
+def test_a_table_of_another_image_is_not_linked(
+    widget: FeatureExplorerWidget, viewer: Viewer, tmp_path: Path
+) -> None:
+    table = table_of(30)
+    table[["label", "index"]] += 40  # labels 41 … 70, of which the image has 8
+    write_table(table, tmp_path / "other.csv")
+    widget.measuring.open(tmp_path / "other.csv")
+    assert widget.wait()
+    assert widget.session.n == 30  # the table is kept
+    assert widget.views.link.roi_ids == ()
+    assert "22 of 30 objects are not in labels 'cells'." in widget.form.said
+    assert "not linked" in widget.form.said
+    assert widget.session.stale == ""
+    # Of another one only some objects are gone.
+    write_table(table_of(50), tmp_path / "more.csv")  # the image has 48
+    widget.measuring.open(tmp_path / "more.csv")
+    assert widget.wait()
+    assert widget.views.link.roi_ids == ("cells",)
+    assert widget.session.stale == "2 of 50 objects are not in labels 'cells'."
+    assert "out of date" in widget.form.sections["objects"]._summary.text()
+
+
+def test_texts_are_classes_and_a_map_in_the_file_is_shown(
+    widget: FeatureExplorerWidget, tmp_path: Path
+) -> None:
+    table = table_of(20)
+    table["class"] = ["round", None, "long", "long"] * 5
+    table["cluster"] = [1.0, np.nan, 2.0, 2.0] * 5
+    table["PCA1"], table["PCA2"] = np.arange(20.0), -np.arange(20.0)
+    write_table(table, tmp_path / "t.csv")
+    widget.measuring.open(tmp_path / "t.csv")
+    assert widget.wait()
+    session = widget.session
+    assert session.column("class").tolist() == [2, 0, 1, 1] * 5
+    assert session.column("cluster").tolist() == [1, 0, 2, 2] * 5
+    assert session.column("class").dtype == session.column("cluster").dtype == np.int64
+    assert widget.form.classify.classes.names == {1: "long", 2: "round"}
+    assert session.column("PCA1").tolist() == table["PCA1"].tolist()
+    assert widget.views.dock.scatter.columns == ("PCA1", "PCA2")
+    assert "numbers now: 1 is “long”, 2 is “round”" in widget.form.said
+
+
+def test_a_loaded_classifier_leaves_the_names_of_picked_classes(
+    measured: FeatureExplorerWidget, tmp_path: Path
+) -> None:
+    is_large = discs()[2]
+    classifier = ObjectClassifier(n_estimators=5)
+    names = {1: "file one", 3: "file three"}
+    classifier.fit(measured.session.table, np.where(is_large, 3, 1), class_names=names)
+    classifier.save(tmp_path / "c.segmotif")
+    classes = measured.form.classify.classes
+    measured.classifying.picking.give([0, 1], 1)
+    measured.classifying.picking.give([2], 5)
+    classes.rename(1, "mine")
+    measured.classifying.load(tmp_path / "c.segmotif")
+    assert measured.wait()
+    assert classes.names == {1: "mine", 3: "file three", 5: "class 5"}
+    assert "class 1 is “mine” here and “file one” there" in measured.form.said
+    assert np.count_nonzero(measured.classifying.picking.classes) == 3
+    # Without picks, the classes are called as in the file.
+    measured.classifying.picking.clear()
+    measured.classifying.load(tmp_path / "c.segmotif")
+    assert measured.wait()
+    assert classes.names[1] == "file one"
+
+
+def test_a_classifier_of_an_earlier_table_is_said_to_be_so(
+    measured: FeatureExplorerWidget, tmp_path: Path
+) -> None:
+    trained = measured.form.classify.trained
+    measured.classifying.picking.give(np.arange(48), 1)
+    measured.classifying.picking.give(np.flatnonzero(discs()[2]), 2)
+    measured.classifying.train()
+    assert measured.wait()
+    assert trained.text().startswith("Learned from 48 objects.")
+    write_table(table_of(20), tmp_path / "t.csv")
+    measured.measuring.open(tmp_path / "t.csv")
+    assert measured.wait()
+    assert trained.text() == "Classifier of an earlier table."
+    # The classifier does not fit this table; objects worth a click are found without it.
+    measured.classifying.suggest()
+    assert measured.wait()
+    assert measured.session.current >= 0
+
+
+def test_what_cannot_be_checked_is_said_after_training(widget: FeatureExplorerWidget, tmp_path: Path) -> None:
+    table_of(20).to_csv(tmp_path / "foreign.csv", index=False)
+    widget.measuring.open(tmp_path / "foreign.csv")
+    assert widget.wait()
+    widget.classifying.picking.give(np.arange(0, 20, 2), 1)
+    widget.classifying.picking.give(np.arange(1, 20, 2), 2)
+    widget.classifying.train()
+    assert widget.wait()
+    assert "does not say its unit" in widget.form.said
+    assert "does not say its unit" in widget.form.classify.trained.text()
+    widget.classifying.tell()
+    assert widget.wait()
+    assert "does not say its unit" in widget.form.said
+
+
+def test_channels_of_two_images_go_together_by_their_names(
+    widget: FeatureExplorerWidget, viewer: Viewer
+) -> None:
+    labels, image, _ = discs(2)
+    panel = widget.form.objects
+    viewer.add_image(np.full_like(image, 7), name="actin")
+    panel.labels.choose(viewer.layers["cells"])
+    panel.add_image()
+    viewer.add_image(np.full_like(image, 9), name="actin 2", translate=(200, 0))
+    viewer.add_image(image, name="DAPI 2", translate=(200, 0))
+    panel.labels.choose(viewer.add_labels(labels, name="cells 2", translate=(200, 0)))
+    widget.measure()
+    assert widget.wait()
+    table = widget.session.table
+    assert channels_of(table) == ("DAPI", "actin")
+    means = table.groupby("roi_id", sort=False)["intensity_mean-1"].unique()
+    assert [values.tolist() for values in means] == [[7.0], [9.0]]
+    assert [c.name for c in widget.measuring.files[1].channels] == ["DAPI 2", "actin 2"]
+    assert "go together" not in widget.form.said
 
 
 def test_uncertain_objects_are_grey_and_the_recommended_clusters_are_taken(

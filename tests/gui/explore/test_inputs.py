@@ -8,6 +8,7 @@ from explorer_scene import SHAPE, layers
 from napari.layers import Image, Labels
 
 from napari_segmotif.errors import InputError
+from napari_segmotif.gui.explore.channel_pairs import paired
 from napari_segmotif.gui.explore.inputs import (
     LabelledImage,
     channel_options,
@@ -122,6 +123,41 @@ def test_channels_of_all_images_are_called_as_those_of_the_first() -> None:
     both = named_alike([first, second])
     assert [c.name for c in both[1].channels] == ["a image"]
     assert both[1].channels[0].array is second.channels[0].array
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "order"),
+    [
+        (("dna", "actin"), ("actin", "dna"), (1, 0)),
+        (("dna", "actin"), ("day 2 actin", "day 2 DNA"), (1, 0)),
+        (("dna", "actin"), ("actin [1]", "dna [1]"), (1, 0)),
+        (("stack 1", "stack 2"), ("other 1", "other 2"), (0, 1)),
+        (("GFP", "GFP2"), ("GFP2 b", "GFP b"), (1, 0)),
+        (("a image",), ("b image",), (0,)),
+    ],
+)
+def test_channels_go_together_by_what_tells_them_apart(
+    first: tuple[str, ...], other: tuple[str, ...], order: tuple[int, ...]
+) -> None:
+    found = paired([first, other])
+    assert found.orders == (tuple(range(len(first))), order)
+    assert found.message == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "said"),
+    [
+        (("dna", "actin"), ("red", "green"), "“dna” with “red”, “actin” with “green”"),
+        (("dna", "dna"), ("dna", "dna"), "“dna” with “dna”"),
+        (("DAPI",), ("GFP",), "“DAPI” with “GFP”"),
+    ],
+)
+def test_channels_whose_names_do_not_tell_keep_their_order_and_are_named(
+    first: tuple[str, ...], other: tuple[str, ...], said: str
+) -> None:
+    found = paired([first, other])
+    assert found.orders[1] == tuple(range(len(first)))
+    assert said in found.message
 
 
 def test_one_channel_of_a_stack_can_be_picked_for_another_image() -> None:

@@ -144,16 +144,19 @@ def _training(
         name: _array(contents, f"{_TRAINING}{name}", dtype, (n,) if n_axes == 1 else (n, widths[name]))
         for name, (dtype, n_axes) in _ROWS.items()
     }
-    fits = (
-        np.array_equal(np.unique(rows["y"]), classes)
-        and bool((rows["roi"] >= 0).all())
-        and bool((rows["roi"] < len(described.roi_names)).all())
-        and not np.isinf(rows["values"]).any()
-        and not np.isinf(rows["position"]).any()
-        and rows["position"].shape[1] <= 3
-    )
-    if not fits:
-        raise ModelFileError("the objects in this model file are damaged: save it again (got other classes)")
+    roi, n_images, n_axes = rows["roi"], len(described.roi_names), rows["position"].shape[1]
+    y = np.unique(rows["y"])
+    problems = {
+        f"classes {y.tolist()[:10]} instead of {classes.tolist()[:10]}": not np.array_equal(y, classes),
+        f"numbers of images that are not from 0 to {n_images - 1}": ((roi < 0) | (roi >= n_images)).any(),
+        "infinite values of features": np.isinf(rows["values"]).any(),
+        "infinite positions": np.isinf(rows["position"]).any(),
+        f"positions of {n_axes} coordinates": n_axes > 3,
+    }
+    if wrong := [words for words, found in problems.items() if found]:
+        raise ModelFileError(
+            f"the objects in this model file are damaged: save it again (got {', '.join(wrong)})"
+        )
     return TrainingObjects(columns=described.columns, roi_names=described.roi_names, **rows)
 
 

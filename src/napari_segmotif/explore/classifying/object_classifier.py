@@ -133,14 +133,15 @@ class ObjectClassifier:
         table
             (n,) objects, those without a class among them: they help to scale the features.
         classes
-            (n,) whole numbers in the order of the rows, 0 = not given; or a Series or dict with the keys
-            (roi_id, frame, label). Their numbers are kept, gaps included.
+            (n,) whole numbers in the order of the rows, 0 = not given; a Series with the table's index, in
+            any order; or a Series or dict with the keys (roi_id, frame, label), in a table of one image and
+            frame labels alone. Their numbers are kept, gaps included.
         columns
             Features to look at; None takes all (see `tables.feature_columns`).
         class_names, class_colors
             Class → name, class → "#rrggbb": they travel with the model.
         from_clusters
-            Whether the classes are clusters; where they equal the table's clusters that is noticed anyway.
+            Whether the classes are clusters; where they nearly equal the table's, that is noticed anyway.
 
         Raises
         ------
@@ -243,6 +244,8 @@ class ObjectClassifier:
         self, by: By = "auto", n_splits: int = 5, *, n_shuffles: int = N_SHUFFLES
     ) -> ObjectValidation:
         """Judge the classifier on objects that it was not trained on, and against chance.
+
+        What chance gives is found by smaller classifiers (see `ShuffledScores`), to save time.
 
         Parameters
         ----------

@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import AnnotationError
 from ..alignment import ABSENT, RowIndex
+from ..given import in_table_order
 from ..preparation import feature_matrix
 from ..tables import CLUSTER, KEY, TRACK_COLUMNS, identified
 
-Classes = ArrayLike | Mapping[tuple[str, int, int], int]
+Classes = ArrayLike | Mapping[tuple[str, int, int], int] | Mapping[int, int]
 _MOSTLY = 0.9
+_MOST_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,20 @@ def class_per_row(table: pd.DataFrame, classes: Any) -> tuple[NDArray[np.int32],
     table
         (n,) objects.
     classes
-        (n,) whole numbers ≥ 0 in the order of the rows (NaN counts as 0), or a Series or a dict whose keys
-        are (roi_id, frame, label).
+        (n,) whole numbers ≥ 0 in the order of the rows (NaN counts as 0); a Series with the index of the
+        table, in any order; a Series or a dict whose keys are (roi_id, frame, label); or, where the table is
+        of one image and one frame, a dict with labels as keys.
 
     Raises
     ------
     AnnotationError
         If they do not fit the table or are no classes.
     """
-    if isinstance(classes, pd.Series) and classes.index.nlevels == len(KEY):
-        classes = classes.to_dict()
+    if isinstance(classes, pd.Series):
+        if classes.index.nlevels == len(KEY) and not classes.index.equals(table.index):
+            classes = _as_dict(classes)
+        else:
+            classes = in_table_order(table, classes, "classes", AnnotationError)
     if isinstance(classes, Mapping):
         return _by_key(table, classes)
     values = np.asarray(classes.to_numpy(na_value=0) if isinstance(classes, pd.Series) else classes)
@@ -137,10 +143,11 @@ def labelled_rows(
 ) -> NDArray[np.bool_]:
     """Which rows (n,) of a table have a class: by a mask or classes, else those that were trained on."""
     if labelled is not None:
+        labelled = in_table_order(table, labelled, "labelled")
         mask = np.asarray(labelled)
-        return (
-            mask if mask.dtype == bool and mask.shape == (len(table),) else class_per_row(table, mask)[0] > 0
-        )
+        if mask.dtype == bool and mask.shape == (len(table),):
+            return mask
+        return class_per_row(table, labelled)[0] > 0
     known = np.zeros(len(table), bool)
     if training is not None and ("label" in table.columns or "index" in table.columns):
         known[training.rows_in(table)] = True
@@ -156,24 +163,32 @@ def cluster_per_row(table: pd.DataFrame) -> NDArray[np.int64] | None:
 
 
 def copies_clusters(table: pd.DataFrame, classes: NDArray[np.int32]) -> bool:
-    """Whether classes are the table's clusters under other numbers, given to nearly all their objects."""
+    """Whether classes are the table's clusters under other names, some of them corrected.
+
+    Each cluster stands for the class that most of its objects were given. So it is where 90 % of the objects
+    have the class of their cluster, two classes or more, and 90 % of the clusters' objects have a class.
+    """
     cluster, given = cluster_per_row(table), classes > 0
-    if cluster is None or not given.any() or (cluster[given] <= 0).any():
+    if cluster is None or not given.any():
         return False
-    pairs = np.unique(np.column_stack([cluster[given], classes[given]]), axis=0)
-    one_to_one = len(np.unique(pairs[:, 0])) == len(pairs) == len(np.unique(pairs[:, 1]))
-    return one_to_one and given.sum() >= _MOSTLY * np.isin(cluster, pairs[:, 0]).sum()
+    numbers, member = np.unique(cluster[given], return_inverse=True)
+    ids, y = np.unique(classes[given], return_inverse=True)
+    votes = np.zeros((len(numbers), len(ids)), np.int64)
+    np.add.at(votes, (member, y), 1)
+    votes = votes[numbers > 0]  # objects in no cluster follow none
+    if not len(votes) or len(np.unique(votes.argmax(axis=1))) < 2:
+        return False
+    covered = votes.sum() >= _MOSTLY * np.isin(cluster, numbers[numbers > 0]).sum()
+    return bool(covered and votes.max(axis=1).sum() >= _MOSTLY * given.sum())
 
 
 def _by_key(table: pd.DataFrame, classes: Mapping[Any, Any]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    for key in classes:
-        if not isinstance(key, tuple) or len(key) != len(KEY):
-            raise AnnotationError(f"classes are given by (roi_id, frame, label) (got the key {key!r})")
+    keys = _whole_keys(table, list(classes))
     values = _whole_classes(np.asarray(list(classes.values())))
     found = np.zeros(len(table), np.int32)
     index = RowIndex(table)
     absent = 0
-    for (roi_id, frame, label), value in zip(classes, values, strict=True):
+    for (roi_id, frame, label), value in zip(keys, values, strict=True):
         row = index.row(str(roi_id), int(frame), int(label))
         if row == ABSENT:
             absent += 1
@@ -184,9 +199,48 @@ def _by_key(table: pd.DataFrame, classes: Mapping[Any, Any]) -> tuple[NDArray[np
     return found, (f"{absent} of {len(classes)} objects with a class are not in the table: left out.",)
 
 
+def _as_dict(classes: pd.Series[Any]) -> dict[Any, Any]:
+    if not classes.index.is_unique:
+        twice = classes.index[classes.index.duplicated()][0]
+        raise AnnotationError(f"give each object one class (got {twice!r} twice)")
+    return classes.to_dict()
+
+
+def _whole_keys(table: pd.DataFrame, keys: Sequence[Any]) -> list[tuple[Any, Any, Any]]:
+    """The keys as (roi_id, frame, label); a bare label is one where the table leaves no doubt."""
+    if any(isinstance(key, (int, np.integer)) for key in keys):
+        places = identified(table)[["roi_id", "frame"]].drop_duplicates()
+        if len(places) > 1:
+            raise AnnotationError(
+                "classes are given by (roi_id, frame, label) where a table has several images or frames "
+                f"(got labels, and {len(places)} images or frames)"
+            )
+        roi_id, frame = places.iloc[0]
+        keys = [(roi_id, frame, key) if isinstance(key, (int, np.integer)) else key for key in keys]
+    for key in keys:
+        if not isinstance(key, tuple) or len(key) != len(KEY):
+            raise AnnotationError(f"classes are given by (roi_id, frame, label) (got the key {key!r})")
+    return list(keys)
+
+
+def _numbers_in(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Numbers among objects or texts, NaN for those that are missing or empty."""
+    given = pd.Series(values, dtype=object)
+    numbers = pd.to_numeric(given, errors="coerce")
+    words = given[numbers.isna() & given.notna() & (given.astype(str).str.strip() != "")].unique()
+    if len(words):
+        shown = ", ".join(repr(str(word)) for word in words[:_MOST_SHOWN])
+        more = ", …" if len(words) > _MOST_SHOWN else ""
+        raise AnnotationError(
+            "classes are whole numbers, 0 where none is given: number them, and give their names as "
+            f"class_names (got {shown}{more})"
+        )
+    return cast("NDArray[np.float64]", numbers.to_numpy(np.float64, na_value=np.nan))
+
+
 def _whole_classes(values: NDArray[Any]) -> NDArray[np.int32]:
-    if values.dtype.kind == "O":
-        values = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    if values.dtype.kind in "OUS":
+        values = _numbers_in(values)
     if values.dtype.kind == "f":
         values = np.where(np.isnan(values), 0, values)
     if values.dtype.kind not in "iuf" or (values != np.floor(values)).any():

@@ -10,7 +10,7 @@ import numpy as np
 from .object_training import TrainingObjects
 
 if TYPE_CHECKING:
-    from .object_validation import ObjectValidation
+    from .object_validation import ObjectValidation, ShuffledScores
 
 FEW = 10
 """Fewer examples of a class than this say little about it."""
@@ -65,12 +65,20 @@ def _against_chance(result: ObjectValidation) -> str:
         f"({100 * low:.1f} to {100 * high:.1f} % in 95 % of {len(null.macro_f1)} shuffles)"
     )
     whole = "" if null.shuffled == "object" else f", shuffled by whole {null.shuffled}s"
+    whole += _smaller(null)
     if result.beats_null:
         return f"That is better than chance: {chance}{whole}."
     return (
         f"That is no better than chance: {chance}{whole}. Give more examples, or measure features in which "
         f"the classes differ."
     )
+
+
+def _smaller(null: ShuffledScores) -> str:
+    parts = [] if null.n_trees is None else [f"forests of {null.n_trees} trees"]
+    if null.n_objects is not None:
+        parts.append(f"at most {null.n_objects} objects to train on")
+    return f"; to save time with {' and '.join(parts)}" if parts else ""
 
 
 _GROUP = {"image": "image", "position": "place", "random": "object"}

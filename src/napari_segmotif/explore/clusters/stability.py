@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...common.progress import CancelToken, Job, Progress, run_job
 from ...errors import InputError
+from ..given import check_whole
 from ..preparation import Preparation
 from ..tables import checked_table
 from .co_assignment import stability_word
@@ -33,6 +34,7 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 FEWEST = 20  # objects; with fewer, not even two clusters could be told from chance
 _MOST_CLUSTERS = 10
+_LARGEST_SEED = 2**31 - 1
 _SMALLEST_SHARES = (0.01, 0.02, 0.05, 0.1)  # of all objects: HDBSCAN's smallest clusters to try
 
 
@@ -107,7 +109,7 @@ def cluster_stability(
     table
         Objects, or an array (n, n_features).
     random_state
-        Seed of everything random.
+        Seed of everything random; 0 or more.
     method
         "kmeans", "gaussian_mixture", "agglomerative", or "hdbscan".
     n_clusters
@@ -167,13 +169,13 @@ def cluster_stability_job(
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)} (got {method!r})")
     for name, value, least in (
+        ("random_state", random_state, 0),
         ("n_resamples", n_resamples, 2),
         ("n_seeds", n_seeds, 0),
         ("n_clouds", n_clouds, 2),
         ("max_objects", max_objects, FEWEST),
     ):
-        if value < least:
-            raise InputError(f"{name} must be at least {least} (got {value})")
+        check_whole(name, value, least, _LARGEST_SEED if name == "random_state" else None)
     objects = checked_table(table)
     n = len(objects)
     sizes = _sizes(n_clusters, method, n, min(n, max_objects))

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...common.progress import CancelToken, Job, Progress, run_job
 from ...errors import InputError
 from ..correlation import correlated_groups
+from ..given import check_whole, in_table_order
 from ..preparation import Preparation, feature_matrix
 from ..tables import checked_table, chosen_columns
 from .effect_sizes import EffectSize, auc_error, effect_size
@@ -26,6 +27,7 @@ from .forest_evidence import FEWEST, ForestEvidence, forest_evidence
 F64 = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_LARGEST_SEED = 2**31 - 1
 _CIRCULAR = (
     "groups that were found by clustering these very features differ in them by construction: this describes "
     "the groups, it does not prove that they are real"
@@ -109,7 +111,7 @@ def explain(
     table
         Objects, or an array (n, n_features).
     group
-        (n,) bool, or row numbers: the objects in question.
+        (n,) bool, or row numbers: the objects in question. A Series of bool is joined by its index.
     other
         The same of those to compare with; None: all others.
     columns
@@ -119,10 +121,10 @@ def explain(
     random_state
         Seed of everything random.
     n_repeats
-        How often every feature is shuffled.
+        How often every feature is shuffled; 1 or more.
     max_objects
-        Forests are trained on at most so many objects, half of either side where there are enough; effect
-        sizes are always of all.
+        Forests are trained on at most so many objects (12 or more), half of either side where there are
+        enough; effect sizes are always of all.
 
     Returns
     -------
@@ -131,7 +133,8 @@ def explain(
     Raises
     ------
     InputError
-        If a side has no objects or they share some, or no feature is left that varies.
+        If a side has no objects or they share some, no feature is left that varies, or for a parameter out
+        of range.
     """
     return run_job(
         explain_job(
@@ -160,8 +163,14 @@ def explain_job(
     cancel: CancelToken | None = None,
 ) -> Job[Explanation]:
     """`explain` as a job."""
+    for name, value, least in (
+        ("random_state", random_state, 0),
+        ("n_repeats", n_repeats, 1),
+        ("max_objects", max_objects, 2 * FEWEST),
+    ):
+        check_whole(name, value, least, _LARGEST_SEED if name == "random_state" else None)
     table = checked_table(table)
-    rows_in, rows_out = _two_groups(len(table), group, other)
+    rows_in, rows_out = _two_groups(table, group, other)
     names = chosen_columns(table, columns)
     rows = np.concatenate([rows_in, rows_out])
     in_group = np.arange(len(rows)) < len(rows_in)
@@ -204,9 +213,9 @@ def explain_job(
 # ---------------------------------------------------------------------------------------------------- groups
 
 
-def _two_groups(n: int, group: ArrayLike, other: ArrayLike | None) -> tuple[Ints, Ints]:
-    first = _rows(n, group, "group")
-    rest = np.setdiff1d(np.arange(n), first) if other is None else _rows(n, other, "other")
+def _two_groups(table: pd.DataFrame, group: ArrayLike, other: ArrayLike | None) -> tuple[Ints, Ints]:
+    first = _rows(table, group, "group")
+    rest = np.setdiff1d(np.arange(len(table)), first) if other is None else _rows(table, other, "other")
     if not len(rest):
         raise InputError("leave objects to compare with: the group is the whole table (got no other object)")
     if len(shared := np.intersect1d(first, rest)):
@@ -216,7 +225,10 @@ def _two_groups(n: int, group: ArrayLike, other: ArrayLike | None) -> tuple[Ints
     return first, rest
 
 
-def _rows(n: int, given: ArrayLike, name: str) -> Ints:
+def _rows(table: pd.DataFrame, given: ArrayLike, name: str) -> Ints:
+    n = len(table)
+    if isinstance(given, pd.Series) and pd.api.types.is_bool_dtype(given):  # else they are row numbers
+        given = in_table_order(table, given, name)
     values = np.asarray(given)
     if values.dtype == bool:
         if values.shape != (n,):

@@ -14,14 +14,13 @@ from ...common.progress import CancelToken, Job, Progress, run_job
 from ...common.units import normalise_unit
 from ...errors import InputError
 from ..tables import TableInfo, with_info
+from .grey_range import GreyRange, Ranges, checked_ranges, grey_ranges_job, range_of, sample_of_objects
 from .intensity import intensity_columns, weighted_moments
 from .moments import physical, shifted
 from .object_images import ObjectImages, object_images
 from .object_scan import F64, ObjectScan, scan_objects
 from .properties import DEFAULT_GROUPS, PROPERTIES, resolve_properties
 from .shape import Columns, moment_family, shape_columns, split
-
-Ranges = list[tuple[float, float] | None]
 
 _OF_WEIGHTED = frozenset(
     {"moments_weighted", "moments_weighted_central", "moments_weighted_normalized", "moments_weighted_hu"}
@@ -42,6 +41,7 @@ def measure_objects(
     channel_names: Sequence[str] | None = None,
     unit: str | None = None,
     roi_id: str = "",
+    grey_range: Sequence[tuple[float, float]] | None = None,
 ) -> pd.DataFrame:
     """Measure every object of a label image.
 
@@ -70,6 +70,11 @@ def measure_objects(
         Of `spacing`, for instance "µm".
     roi_id
         Name of the image, by which tables of several images are told apart.
+    grey_range
+        Lowest and highest intensity of the grey levels of textures, a pair for each channel. None: from the
+        1 % to the 99 % quantile of the pixels in objects, of all frames; what lies outside belongs to the
+        outer levels. Textures of several images can be compared only where it is the same: give the next
+        ones the first's, `table_info(table).grey_ranges`.
 
     Returns
     -------
@@ -85,7 +90,7 @@ def measure_objects(
     ------
     InputError
         If the labels are no labels (a mask, fractions, NaN, negative numbers), the shapes do not fit, or a
-        property is not known.
+        property is not known, or `grey_range` does not fit the channels.
 
     Examples
     --------
@@ -107,6 +112,7 @@ def measure_objects(
             channel_names=channel_names,
             unit=unit,
             roi_id=roi_id,
+            grey_range=grey_range,
         )
     )
 
@@ -122,6 +128,7 @@ def measure_job(
     channel_names: Sequence[str] | None = None,
     unit: str | None = None,
     roi_id: str = "",
+    grey_range: Sequence[tuple[float, float]] | None = None,
     cancel: CancelToken | None = None,
 ) -> Job[pd.DataFrame]:
     """Do the same as `measure_objects`, as a job: it yields Progress and can be cancelled.
@@ -136,7 +143,11 @@ def measure_job(
     info = _info(images, spacing, unit, channel_names, properties)
     cancel = cancel or CancelToken()
     frames: list[Columns] = []
-    ranges = yield from _grey_ranges(images, set(names), cancel)
+    textures = any(PROPERTIES[name].group == "texture" for name in names)
+    n_channels = len(images.channels)
+    ranges: Ranges = checked_ranges(grey_range, n_channels) or [None] * n_channels
+    if textures and None in ranges and images.n_frames > 1:  # of a single frame they are found on the way
+        ranges = yield from grey_ranges_job(images, cancel)
     for frame in range(images.n_frames):
         columns = yield from _measure_frame(images, frame, set(names), ranges, cancel)
         if columns:
@@ -145,6 +156,9 @@ def measure_job(
         frames.append(_no_rows(images, set(names)))
     table = _table(("frame", "label", "index", *names), frames, str(roi_id))
     table.attrs["messages"] = _remarks(table, names, info.channels)
+    known = tuple(found for found in ranges if found is not None)
+    if textures and len(known) == len(ranges):
+        info = info.model_copy(update={"grey_ranges": known})
     return with_info(table, info)
 
 
@@ -179,25 +193,6 @@ def _remarks(table: pd.DataFrame, names: Sequence[str], channels: Sequence[str])
                 )
                 break
     return said
-
-
-def _grey_ranges(images: ObjectImages, names: set[str], cancel: CancelToken) -> Job[Ranges]:
-    """Grey levels of each channel's texture, the same in all frames; None where there is one frame only."""
-    none: Ranges = [None] * len(images.channels)
-    if images.n_frames == 1 or not any(PROPERTIES[name].group == "texture" for name in names):
-        return none
-    lows, highs = [np.inf] * len(none), [-np.inf] * len(none)
-    for frame in range(images.n_frames):
-        cancel.raise_if_cancelled()
-        yield Progress(0, images.n_frames, f"looking for grey levels in frame {frame + 1}")
-        inside = images.read_labels(frame) != 0
-        for channel in range(len(none)):
-            values = images.read_channel(frame, channel)[inside].astype(np.float64)
-            values = values[np.isfinite(values)]
-            if values.size:
-                lows[channel] = min(lows[channel], float(values.min()))
-                highs[channel] = max(highs[channel], float(values.max()))
-    return [(low, high) if low <= high else None for low, high in zip(lows, highs, strict=True)]
 
 
 def _measure_frame(
@@ -257,6 +252,8 @@ def _steps(
 
             def intensities(channel: int = channel) -> Columns:
                 image = images.read_channel(frame, channel)
+                if ranges[channel] is None and "texture" in groups:
+                    ranges[channel] = range_of([sample_of_objects(image, scan.compact)])
                 columns = _channel_columns(scan, image, spacing, names, ranges[channel], cancel)
                 return (
                     {f"{name}-{channel}": values for name, values in columns.items()} if several else columns
@@ -273,7 +270,7 @@ def _channel_columns(
     image: NDArray[Any],
     spacing: F64,
     names: set[str],
-    grey_range: tuple[float, float] | None,
+    grey_range: GreyRange | None,
     cancel: CancelToken,
 ) -> Columns:
     columns: Columns = {}

@@ -176,23 +176,29 @@ def _channels(
     else:
         places = [i for i in range(len(shape)) if shape[:i] + shape[i + 1 :] == wanted]
         if not places:
-            raise InputError(_misfit(shape, wanted))
+            raise InputError(_misfit(shape, wanted, None, axes))
         place = places[-1] if places[-1] == len(wanted) else places[0]
         letters = axes[:place] + "C" + axes[place:]
     without = tuple(n for n, letter in zip(shape, letters, strict=True) if letter != "C")
     if without != wanted or letters.replace("C", "") != axes:
-        raise InputError(_misfit(shape, wanted))
+        raise InputError(_misfit(shape, wanted, letters, axes))
     n = shape[letters.index("C")] if "C" in letters else 0
     if "C" in letters and n == 0:
         raise InputError(f"the intensity image has no channels (got shape {shape})")
     return tuple((image, letters, i) for i in range(n)) or ((image, letters, None),)
 
 
-def _misfit(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+def _misfit(shape: tuple[int, ...], wanted: tuple[int, ...], letters: str | None, axes: str) -> str:
     if len(shape) < len(wanted):
         return (
             f"labels of {len(wanted)} axes need an intensity image with the same axes: choose the whole "
             f"stack, not a plane of it (got labels {wanted}, intensity {shape})"
+        )
+    without = () if letters is None else tuple(n for n, a in zip(shape, letters, strict=True) if a != "C")
+    if without == wanted:  # only their meaning differs
+        return (
+            "labels and intensity image must have the same axes, apart from channels C: say what the axes of "
+            f"both are (got labels {wanted} with axes {axes}, intensity {shape} with axes {letters})"
         )
     return (
         "labels and intensity image must have the same shape, apart from channels: measure on the image that "

@@ -2,10 +2,11 @@
 
 The intensities of a channel are put into grey levels of equal width, by default 32 from the smallest to the
 largest intensity found in any object of the image: objects of one image share their levels, and images do if
-they are given one `value_range`. The matrix of an object counts its pairs of neighbouring pixels, both within
-the object, in all directions (4 in 2D, 13 in 3D) and both orders together: the measures do not depend on how
-the object lies, and small objects still have enough pairs. Measures of each direction, averaged, are another
-convention, with slightly other numbers. Directions are steps in pixels, whatever the spacing.
+they are given one `value_range` (`measure_objects` gives one that a few bright pixels do not change). The
+matrix of an object counts its pairs of neighbouring pixels, both within the object, in all directions (4 in
+2D, 13 in 3D) and both orders together: the measures do not depend on how the object lies, and small objects
+still have enough pairs. Measures of each direction, averaged, are another convention, with slightly other
+numbers. Directions are steps in pixels, whatever the spacing.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,9 @@ class Findings:
         The classifier (of this or of another table), and how good it is.
     from_clusters
         Whether the classes were copied from the clusters.
+    made_with
+        The features that a finding was made with: "map:umap", "trust:umap", "clusters", "report",
+        "explanation".
     """
 
     properties: tuple[str, ...] = ()
@@ -63,12 +66,30 @@ class Findings:
     classifier: ObjectClassifier | None = None
     validation: ObjectValidation | None = None
     from_clusters: bool = False
+    made_with: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Forget what belonged to another table; a classifier is good for the next one, too."""
         kept = self.classifier
         self.__init__()  # type: ignore[misc]
         self.classifier = kept
+
+    def take_map(self, embedding: Embedding, columns: Sequence[str]) -> None:
+        """Keep a map, made with these features, as the last that was made."""
+        method = embedding.parameters.method
+        self.embeddings.pop(method, None)  # else it would keep the place of the one before
+        self.embeddings[method] = embedding
+        self.trusts.pop(method, None)
+        self.made_with[f"map:{method}"] = tuple(columns)
+
+    def last_map(self) -> Embedding | None:
+        """Return the map that was made last and is no PCA."""
+        return next((self.embeddings[one] for one in reversed(self.embeddings) if one != "pca"), None)
+
+    def made_otherwise(self, finding: str, table: pd.DataFrame | None) -> bool:
+        """Whether a finding (see `made_with`) was made with other features than are worked with now."""
+        made = self.made_with.get(finding)
+        return made is not None and table is not None and made != tuple(self.columns(table))
 
     def columns(self, table: pd.DataFrame) -> list[str]:
         """Return the features that are worked with."""

@@ -13,6 +13,7 @@ from ...common.units import normalise_unit
 from ...errors import InputError, SegmotifError
 from ..axes_text import possible_axes
 from ..layers import LayerSnapshot, guess_axes, snapshot_image
+from .channel_pairs import Pairing, paired
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -210,13 +211,15 @@ class MeasuredFiles:
     channels: tuple[ChannelFile, ...]
 
 
-def files_of(image: LabelledImage, taken: MeasureInput) -> MeasuredFiles:
-    """Say where what was measured comes from."""
+def files_of(image: LabelledImage, taken: MeasureInput, order: Sequence[int] | None = None) -> MeasuredFiles:
+    """Say where what was measured comes from, with its channels in another order if one is given."""
     channels = [
         ChannelFile(name, _path(one), _axes_or_error(one, image), index)
         for one in image.images
         for name, index in _named_channels(one, _axes_or_error(one, image))
     ]
+    if order is not None:
+        channels = [channels[place] for place in order]
     labels = taken.labels
     return MeasuredFiles(
         labels.name, _path(image.labels), labels.axes, labels.spacing, taken.unit, tuple(channels)
@@ -247,15 +250,22 @@ def check_alike(inputs: Sequence[MeasureInput]) -> None:
                 )
 
 
+def pairing_of(inputs: Sequence[MeasureInput]) -> Pairing:
+    """Say which channels of the images go together; see `paired`."""
+    return paired([[channel.name for channel in one.channels] for one in inputs])
+
+
 def named_alike(inputs: Sequence[MeasureInput]) -> tuple[MeasureInput, ...]:
-    """Give the channels of all images the names that those of the first have: the columns must agree."""
+    """Give the channels of all images the order and the names of those of the first: columns must agree."""
     names = [channel.name for channel in inputs[0].channels] if inputs else []
     return tuple(
         replace(
             one,
-            channels=tuple(replace(c, name=name) for c, name in zip(one.channels, names, strict=True)),
+            channels=tuple(
+                replace(one.channels[place], name=name) for place, name in zip(order, names, strict=True)
+            ),
         )
-        for one in inputs
+        for one, order in zip(inputs, pairing_of(inputs).orders, strict=True)
     )
 
 

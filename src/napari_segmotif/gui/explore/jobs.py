@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...common.progress import CancelToken, Job, Progress
-from ...errors import InputError
+from ...errors import InputError, ModelMismatchError
 from ..layers import LayerSnapshot
 from .findings import CONFIDENCE, PREDICTED
+from .foreign_columns import tidied
 from .image.class_layer import column_image_job
 from .inputs import MeasureInput, check_alike, named_alike
+from .table_links import Candidate, TableLink, link_job
 
 if TYPE_CHECKING:
     from ...explore.classifying.object_classifier import ObjectClassifier
@@ -26,19 +29,40 @@ if TYPE_CHECKING:
     from ...explore.correlation import Pruning
     from ...explore.explaining.explanation import Explanation
     from ...explore.mapping.embedding import Embedding
+    from ...explore.tables import TableInfo
 
 Rows = NDArray[np.bool_]
 _PCA_AXES = 5
+_PCA_COLUMN = re.compile(r"PCA\d+")
 _FEWEST_FOR_PCA = 3  # objects: with two, everything lies on a line
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A table, the map that is there at once (None where there are too few objects), and what to say."""
+    """A table, the map that is there at once, and what to say.
+
+    Attributes
+    ----------
+    table
+        The objects.
+    pca
+        Their map; None where there are too few objects, or where the table has one.
+    message
+        Why there is no map, "" where there is.
+    notes
+        What was changed in a table that was opened, in sentences.
+    class_names
+        Names of classes that were texts in the file, by number.
+    links
+        The labels layers that an opened table is of.
+    """
 
     table: pd.DataFrame
     pca: Embedding | None
     message: str = ""
+    notes: tuple[str, ...] = ()
+    class_names: Mapping[int, str] = field(default_factory=dict)
+    links: tuple[TableLink, ...] = ()
 
 
 def measure(inputs: Sequence[MeasureInput], properties: Sequence[str], cancel: CancelToken) -> Job[Measured]:
@@ -48,11 +72,18 @@ def measure(inputs: Sequence[MeasureInput], properties: Sequence[str], cancel: C
 
 
 def measure_table(
-    inputs: Sequence[MeasureInput], properties: Sequence[str], cancel: CancelToken
+    inputs: Sequence[MeasureInput],
+    properties: Sequence[str],
+    cancel: CancelToken,
+    info: TableInfo | None = None,
 ) -> Job[pd.DataFrame]:
-    """Measure the objects of one or several images into one table."""
+    """Measure the objects of one or several images into one table.
+
+    Textures have the grey levels of a table that was measured before (`info`), else of the first image, so
+    that they can be compared.
+    """
     from ...explore.measuring.measurement import measure_job
-    from ...explore.tables import join_tables
+    from ...explore.tables import join_tables, table_info
 
     check_alike(inputs)
     given = named_alike(inputs)
@@ -60,10 +91,18 @@ def measure_table(
     for number, one in enumerate(given):
         cancel.raise_if_cancelled()
         arguments = one.arguments()
-        job = measure_job(arguments.pop("labels"), **arguments, properties=tuple(properties), cancel=cancel)
+        levels = () if info is None else info.grey_ranges
+        job = measure_job(
+            arguments.pop("labels"),
+            **arguments,
+            properties=tuple(properties),
+            grey_range=levels if len(levels) == len(one.channels) else None,
+            cancel=cancel,
+        )
         found = yield from part_of(job, number, len(given), one.labels.name if len(given) > 1 else "")
         if len(found):
             tables.append(found)
+            info = info or table_info(found)
     if not tables:
         names = ", ".join(f"'{one.labels.name}'" for one in given)
         raise InputError(f"there is no object to measure: choose labels with objects (got only 0 in {names})")
@@ -71,9 +110,11 @@ def measure_table(
 
 
 def with_pca(table: pd.DataFrame, cancel: CancelToken) -> Job[Measured]:
-    """Map a table by PCA, where there is enough of it."""
+    """Map a table by PCA, where there is enough of it and it has none of its own."""
     from ...explore.tables import feature_columns
 
+    if any(_PCA_COLUMN.fullmatch(str(name)) for name in table.columns):
+        return Measured(table, None)
     if len(table) < _FEWEST_FOR_PCA or len(feature_columns(table)) < 2:
         return Measured(table, None, "Too few objects or features for a map.")
     try:
@@ -84,13 +125,18 @@ def with_pca(table: pd.DataFrame, cancel: CancelToken) -> Job[Measured]:
     return Measured(table, pca)
 
 
-def open_table(path: Path, cancel: CancelToken) -> Job[Measured]:
-    """Read a table, and map it by PCA."""
+def open_table(
+    path: Path, cancel: CancelToken, candidates: Sequence[Candidate] = (), chosen: str = ""
+) -> Job[Measured]:
+    """Read a table, map it by PCA, and find the labels layers that it is of; see `link_job`."""
     from ...explore.table_files import read_table
     from ...explore.tables import identified
 
     yield Progress(0, 0, f"reading {path.name}")
-    return (yield from with_pca(identified(read_table(path)).reset_index(drop=True), cancel))
+    tidy = tidied(identified(read_table(path)).reset_index(drop=True))
+    measured = yield from with_pca(tidy.table, cancel)
+    links = yield from link_job(tidy.table, candidates, chosen, cancel)
+    return replace(measured, notes=tidy.messages, class_names=tidy.names, links=links)
 
 
 def save_table(table: pd.DataFrame, path: Path, cancel: CancelToken) -> Job[Path]:
@@ -230,30 +276,38 @@ def suggest(
 
     yield Progress(0, 0, "looking for objects worth a click")
     cancel.raise_if_cancelled()
+    if classifier is not None:
+        try:
+            classifier.check(table)
+        except ModelMismatchError:  # it was trained on another table: nothing is known of this one yet
+            if strategy == "uncertainty":
+                raise
+            classifier = None
     classifier = ObjectClassifier() if classifier is None else classifier
     return np.asarray(classifier.suggest(table, n=10, strategy=strategy, labelled=labelled))
 
 
 @dataclass(frozen=True)
 class Applied:
-    """The table of another image with the classes found there, and an image of them."""
+    """The table of another image with the classes found there, an image of them, and what is to be known."""
 
     table: pd.DataFrame
     image: NDArray[Any]
+    messages: tuple[str, ...] = ()
 
 
 def apply(
     classifier: ObjectClassifier, given: MeasureInput, properties: Sequence[str], cancel: CancelToken
 ) -> Job[Applied]:
     """Measure another image as the classifier's was, and tell the classes of its objects."""
-    table = yield from measure_table([given], properties, cancel)
+    table = yield from measure_table([given], properties, cancel, classifier.info_)
     predicted = yield from predict(classifier, table, cancel)
     told = table.assign(**{PREDICTED: predicted.classes, CONFIDENCE: predicted.confidence})
     told.attrs = dict(table.attrs)
     image = yield from column_image_job(
         given.labels, told, PREDICTED, roi_id=given.labels.name, cancel=cancel
     )
-    return Applied(told, image)
+    return Applied(told, image, classifier.check(table))
 
 
 def paint(

@@ -29,6 +29,10 @@ class Work:
         Of the labels; what was measured.
     maps, pruning, clustering
         Settings of each map, of the pruning that is in use, and of the clusters; empty where there are none.
+        Of clusters "map" are the columns of the map they were found in, and "from_check" says that they are
+        those which the stability check recommends.
+    clustering_columns
+        The features that the clusters were made with, where those are others than in use now.
     classifier
         The classifier, or None.
     classes
@@ -46,6 +50,7 @@ class Work:
     maps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pruning: Mapping[str, Any] = field(default_factory=dict)
     clustering: Mapping[str, Any] = field(default_factory=dict)
+    clustering_columns: tuple[str, ...] = ()
     classifier: ObjectClassifier | None = None
     classes: Mapping[tuple[str, int, int], int] = field(default_factory=dict)
     class_names: Mapping[int, str] = field(default_factory=dict)
@@ -61,15 +66,21 @@ def as_python(work: Work) -> str:
 
 
 def _imports(body: str) -> list[str]:
-    public = ("Clustering", "Embedding", "ObjectClassifier", "measure_objects", "prune_correlated")
+    public = (
+        "Clustering", "Embedding", "ObjectClassifier", "cluster_stability", "measure_objects",
+        "prune_correlated",
+    )  # fmt: skip
     used = [name for name in public if f"{name}(" in body or f"{name}." in body]
     lines = [f"from napari_segmotif import {', '.join(used)}"] if used else []
     if "open_image(" in body:
         lines.append("from napari_segmotif.common.image_io import open_image")
     tables = [name for name in ("read_table", "write_table") if f"{name}(" in body]
     lines.append(f"from napari_segmotif.explore.table_files import {', '.join(tables)}")
-    if "join_tables(" in body:
-        lines.append("from napari_segmotif.explore.tables import join_tables")
+    keyed = [
+        name for name in ("KEY", "identified", "join_tables") if f"{name})" in body or f"{name}(" in body
+    ]
+    if keyed:
+        lines.append(f"from napari_segmotif.explore.tables import {', '.join(keyed)}")
     return lines
 
 
@@ -136,12 +147,22 @@ def _clusters(work: Work) -> list[str]:
     if not work.clustering:
         return []
     settings = dict(work.clustering)
-    method = settings.pop("method")
+    method, names = settings.pop("method"), settings.pop("map", None)
+    columns = f"{list(work.clustering_columns)!r}" if work.clustering_columns else "columns"
+    if settings.pop("from_check", False):
+        return [
+            "",
+            f"report = cluster_stability(table, method={method!r}, columns={columns})",
+            "print(report.summary())",
+            "table['cluster'] = report.labels",
+        ]
     given = "".join(f", {name}={value!r}" for name, value in settings.items())
-    mapped = ", embedding=embedding.embedding_" if settings.get("space") == "embedding" else ""
+    mapped = ""
+    if settings.get("space") == "embedding":
+        mapped = f", embedding=table[{list(names)!r}]" if names else ", embedding=embedding.embedding_"
     return [
         "",
-        f"clustering = Clustering({method!r}{given}).fit(table, columns{mapped})",
+        f"clustering = Clustering({method!r}{given}).fit(table, {columns}{mapped})",
         "table['cluster'] = clustering.labels_",
     ]
 
@@ -166,7 +187,10 @@ def _classes(work: Work) -> list[str]:
 
 def _picked(work: Work) -> list[str]:
     if len(work.classes) > _MOST_CLASSES:
-        return ["classes = read_table('picked.parquet')['class']  # the table, saved with its classes"]
+        return [
+            "picked = identified(read_table('picked.parquet'))  # the table, saved with its classes",
+            "classes = picked.set_index(list(KEY))['class']  # by image, frame and label",
+        ]
     lines = ["classes = {  # (image, frame, label): class"]
     lines += [f"    {key!r}: {value}," for key, value in work.classes.items()]
     return [*lines, "}"]

@@ -120,6 +120,7 @@ class FeatureExplorerWidget(QWidget):
     def _on_features(self) -> None:
         """Other features are worked with: what was found with the others stays, and is said to be so."""
         self._update()
+        self.explaining.say_verdict()
 
     def _on_classes(self) -> None:
         self.explaining.offer()

@@ -26,6 +26,7 @@ __all__ = [
     "feature_in_words",
     "features_in_words",
     "first_sentence",
+    "marked",
     "measured_in_words",
     "object_in_words",
     "picked_in_words",
@@ -91,6 +92,11 @@ SPACES: dict[str, tuple[str, str]] = {
 def share(value: float) -> str:
     """Say a share as a percentage: "71 %"; "–" where there is none."""
     return "–" if math.isnan(value) else f"{100 * value:.0f} %"
+
+
+def marked(text: str, otherwise: bool) -> str:
+    """Mark what was found with other features than are worked with now."""
+    return f"{text} (with other features)" if text and otherwise else text
 
 
 def first_sentence(text: str) -> str:

@@ -104,7 +104,8 @@ class ClusterPanel(Panel):
             self.check,
             no_check,
             "Group random parts of the objects again and again, and structureless objects beside them: are "
-            "there groups at all, how many, and do they stay? This takes a while.",
+            "there groups at all, how many, and do they stay? All features in use are judged, whatever is "
+            "chosen in “Group by”. This takes a while.",
         )
         enable(self.use, no_use, "Take over as many groups as the check recommends.")
         enable(self.grey, no_grey, "Show objects in grey that change their group from run to run.")

@@ -193,7 +193,8 @@ class ObjectsPanel(Panel):
 
     def say_stale(self, reason: str) -> None:
         """Say why the table no longer fits the image."""
-        self._stale.say(f"{reason} Measure again." if reason else "")
+        again = "" if "measure again" in reason.lower() else " Measure again."
+        self._stale.say(f"{reason}{again}" if reason else "")
 
     def close_down(self) -> None:
         """Stop following the viewer."""

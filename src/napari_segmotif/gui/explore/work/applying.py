@@ -56,7 +56,7 @@ class Applying:
             counts = class_counts(applied.table[PREDICTED].to_numpy())
             text = f"{count(len(applied.table), 'object')} of “{given.labels.name}”"
             panel.said.say(f"{text}: {picked_in_words(counts, names)}. The table is in layer.features.")
-            bench.say(f"Told the classes of {text}.")
+            bench.say_all(f"Told the classes of {text}.", applied.messages)
 
         job = partial(jobs.apply, classifier, given, properties)
         bench.start(job, "Tell classes", on_result=done, layers=whole.layers, guard=lambda: True)

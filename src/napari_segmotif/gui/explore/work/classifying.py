@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...pixel.classes import renamed
 from .. import jobs
 from ..bench import Bench
 from ..findings import CONFIDENCE, PREDICTED
 from ..jobs import Predicted, Trained
-from ..panels.object_classes import entries_for
+from ..panels.object_classes import entries_for, new_entry
 from ..words import count, scores_rows
 from .picking import Picking
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ....explore.classifying.object_validation import ObjectValidation
 
 NO_MODEL = "train or load a classifier first."
+_EARLIER = "Classifier of an earlier table."
 
 
 class Classifying:
@@ -53,7 +55,9 @@ class Classifying:
     def forget(self) -> None:
         """There is another table: the classifier stays, what it said of the last table goes."""
         self._suggested.clear()
-        self._bench.form.classify.show_scores([], "", [])
+        panel = self._bench.form.classify
+        panel.show_scores([], "", [])
+        panel.trained.say("" if self._bench.found.classifier is None else _EARLIER)
         self.picking.adopt()
 
     def train(self) -> None:
@@ -70,8 +74,10 @@ class Classifying:
             self.saved = None
             self._take(trained)
             n = count(int((classes > 0).sum()), "object")
-            panel.trained.say(f"Learned from {n}. All objects have a class now, see “Found”.")
-            bench.say("Trained. “How good is it?” tests it; “Show the next object” asks for more.")
+            known = self._not_checked(trained.classifier)
+            text = f"Learned from {n}. All objects have a class now, see “Found”."
+            panel.trained.say(" ".join([text, *known]))
+            bench.say_all("Trained. “How good is it?” tests it; “Show the next object” asks for more.", known)
 
         columns = bench.found.columns(table)
         bench.start(
@@ -123,7 +129,8 @@ class Classifying:
 
         def done(predicted: Predicted) -> None:
             self._show(predicted)
-            bench.say("All objects of the table have a class now, see “Found”.")
+            known = self._not_checked(classifier)
+            bench.say_all("All objects of the table have a class now, see “Found”.", known)
 
         bench.start(partial(jobs.predict, classifier, bench.table()), "Tell classes", on_result=done)
 
@@ -148,12 +155,12 @@ class Classifying:
         def done(classifier: ObjectClassifier) -> None:
             self.saved = path
             bench.found.classifier, bench.found.validation = classifier, None
-            self._adopt_names(classifier)
+            differing = self._adopt_names(classifier)
             panel = bench.form.classify
             panel.show_scores([], "", [])
             names = ", ".join(dict(classifier.class_names_).values())
-            panel.trained.say(f"Loaded {path.name}: {names}.")
-            bench.say(f"Loaded {path.name}.")
+            panel.trained.say(f"Loaded {path.name}: {names}. {differing}".strip())
+            bench.say_all(f"Loaded {path.name}.", [differing] if differing else [])
             self._on_change()
 
         bench.start(partial(jobs.load_model, path), "Load", on_result=done)
@@ -220,11 +227,26 @@ class Classifying:
         self.picking.show_counts()
         self._on_change()
 
-    def _adopt_names(self, classifier: ObjectClassifier) -> None:
+    def _adopt_names(self, classifier: ObjectClassifier) -> str:
+        """List the classifier's classes beside the user's; returns which are called otherwise here."""
         table = self._bench.form.classify.classes
-        table.set_entries(entries_for([int(c) for c in classifier.classes_], table.entries))
-        colors = getattr(classifier, "class_colors_", None) or {}
-        for class_id, name in dict(classifier.class_names_).items():
-            table.rename(int(class_id), name)
-            if class_id in colors:
-                table.set_color(int(class_id), colors[class_id])
+        picked = {int(c) for c in np.unique(self.picking.classes) if c > 0}
+        named = {one.label for one in table.entries if one.name != new_entry(one.label).name}
+        kept = picked | named if picked else set()  # without picks, the names are those of the file
+        known = table.names
+        entries = entries_for([*classifier.classes_, *picked, *named], table.entries)
+        differing = []
+        for class_id in (int(c) for c in classifier.classes_):
+            name = classifier.class_names_[class_id]
+            if class_id not in kept:
+                color = classifier.class_colors_.get(class_id)
+                entries = renamed(entries, class_id, name=name, **({"color": color} if color else {}))
+            elif name != known.get(class_id, name):
+                differing.append(f"class {class_id} is “{known[class_id]}” here and “{name}” there")
+        table.set_entries(entries)
+        table.changed.emit()
+        return f"Its names differ from yours, which stay: {', '.join(differing)}." if differing else ""
+
+    def _not_checked(self, classifier: ObjectClassifier) -> tuple[str, ...]:
+        """What could not be checked before the classifier was applied to the table, in sentences."""
+        return classifier.check(self._bench.table())

@@ -14,7 +14,7 @@ from .. import jobs
 from ..bench import Bench
 from ..findings import REST, SELECTED, channels_of, groups_in, members
 from ..point_colors import class_code
-from ..words import feature_in_words, features_in_words
+from ..words import feature_in_words, features_in_words, marked
 
 if TYPE_CHECKING:
     from ....explore.explaining.explanation import Explanation
@@ -38,6 +38,7 @@ class Explaining:
     def __init__(self, bench: Bench, show_objects: Callable[[Explanation | None], object]) -> None:
         self._bench = bench
         self._show_objects = show_objects
+        self._said = ""
         panel = bench.form.explain
         panel.explain_clicked.connect(self.explain)
         panel.choice_changed.connect(self.update)
@@ -45,7 +46,7 @@ class Explaining:
 
     def forget(self) -> None:
         """There is another table: what was said of the last one goes."""
-        panel = self._bench.form.explain
+        panel, self._said = self._bench.form.explain, ""
         panel.verdict.say("")
         panel.details.say("")
         panel.bars.hide()
@@ -76,12 +77,14 @@ class Explaining:
         title = f"{panel.group.currentText()} against {panel.other.currentText()}"
         title = title[:1].upper() + title[1:]
 
+        columns = bench.found.columns(table)
+
         def done(explanation: Explanation) -> None:
             bench.found.explanation = explanation
+            bench.found.made_with["explanation"] = tuple(columns)
             self._show(explanation, title)
             bench.say(f"{title}: see “Explain” above.")
 
-        columns = bench.found.columns(table)
         bench.start(partial(jobs.explain, table, group, other, columns), "What is different?", on_result=done)
 
     def update(self) -> None:
@@ -90,6 +93,12 @@ class Explaining:
         bench.form.explain.set_available(bench.busy or bench.no_table() or self._problem())
         n = int(bench.session.selected.sum())
         bench.form.sections["explain"].set_summary(f"{n:,} selected" if n else "")
+
+    def say_verdict(self) -> None:
+        """Say what was found, and whether other features are worked with by now."""
+        bench = self._bench
+        otherwise = bench.found.made_otherwise("explanation", bench.session.table)
+        bench.form.explain.verdict.say(marked(self._said, otherwise))
 
     def _chosen(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None] | None:
         bench, panel = self._bench, self._bench.form.explain
@@ -119,7 +128,8 @@ class Explaining:
     def _show(self, explanation: Explanation, title: str) -> None:
         panel = self._bench.form.explain
         channels = channels_of(self._bench.session.table)
-        panel.verdict.say(f"{title}: {features_in_words(explanation.verdict, explanation.columns, channels)}")
+        self._said = f"{title}: {features_in_words(explanation.verdict, explanation.columns, channels)}"
+        self.say_verdict()
         groups = explanation.groups[:_MOST_BARS]
         names = []
         for group in groups:

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from ....explore.tables import CLUSTER
 from .. import jobs
 from ..bench import Bench
-from ..words import count, first_sentence
+from ..words import EMBEDDINGS, count, first_sentence, marked
 
 if TYPE_CHECKING:
     from ....explore.clusters.clustering import Clustering
     from ....explore.clusters.stability import StabilityReport
 
 _SHOWN = 8  # pictures in a strip
+_JUDGED = {
+    "pca": "This judges the features themselves, not their main components.",
+    "embedding": "This judges the features, not the map: groups in a map are not tested.",
+}
 _UNCERTAIN = 0.7  # objects that stay with their group less often than this are grey
 
 
@@ -57,16 +61,25 @@ class Grouping:
         """Group the objects as chosen."""
         bench, settings = self._bench, self._bench.form.clusters.settings
         table = bench.table()
-        embedding = self._map() if settings["space"] == "embedding" else None
+        columns = bench.found.columns(table)
+        made = bench.found.last_map() if settings["space"] == "embedding" else None
+        embedding, where, made_with = None, "", tuple(columns)
+        named: dict[str, Any] = {}
+        if made is not None:
+            embedding = np.asarray(made.embedding_, dtype=np.float64)
+            method = made.parameters.method
+            named, where = {"map": list(made.names_)}, f" in the {EMBEDDINGS[method][0]} map"
+            made_with = bench.found.made_with.get(f"map:{method}", made_with)
 
         def done(clustering: Clustering) -> None:
-            bench.found.clustering, bench.found.clustering_settings = clustering, settings
+            bench.found.clustering = clustering
+            bench.found.clustering_settings = settings | named
+            bench.found.made_with["clusters"] = made_with
             self._take(np.asarray(clustering.labels_))
             bench.form.clusters.warning.say(" ".join(clustering.messages_))
-            n = int(clustering.n_clusters_)
-            bench.say(f"{count(n, 'cluster')}. “How many, and are they real?” tells whether to believe them.")
+            found = f"{count(int(clustering.n_clusters_), 'cluster')}{where}"
+            bench.say(f"{found}. “How many, and are they real?” tells whether to believe them.")
 
-        columns = bench.found.columns(table)
         bench.start(
             partial(jobs.cluster, table, settings, columns, embedding), "Find clusters", on_result=done
         )
@@ -75,11 +88,11 @@ class Grouping:
         """Find out how many clusters there are, and whether they are real."""
         bench, panel = self._bench, self._bench.form.clusters
         table = bench.table()
-        method = panel.method.key
+        method, columns = panel.method.key, bench.found.columns(table)
 
         def done(report: StabilityReport) -> None:
             bench.found.report = report
-            panel.verdict.say(report.verdict)
+            bench.found.made_with["report"] = tuple(columns)
             self._show_report(report)
             if report.n_clusters > 1:
                 panel.number.setValue(report.n_clusters)
@@ -88,20 +101,22 @@ class Grouping:
             self.update()
             bench.say(first_sentence(report.verdict))
 
-        columns = bench.found.columns(table)
         job = partial(jobs.stability, table, method, columns)
         bench.start(job, "How many, and are they real?", on_result=done)
 
     def use_recommended(self) -> None:
         """Take the clusters that the check recommends."""
-        report = self._bench.found.report
+        found, report = self._bench.found, self._bench.found.report
         if report is not None:
-            self._bench.found.clustering = None
-            self._bench.found.clustering_settings = {
-                "method": self._bench.form.clusters.method.key,
+            found.clustering = None
+            found.clustering_settings = {
+                "from_check": True,
+                "method": report.method,
                 "n_clusters": int(report.n_clusters),
                 "space": "features",
             }
+            if "report" in found.made_with:
+                found.made_with["clusters"] = found.made_with["report"]
             self._bench.form.clusters.warning.say("")
             self._take(np.asarray(report.labels))
 
@@ -110,12 +125,16 @@ class Grouping:
         bench, panel = self._bench, self._bench.form.clusters
         nothing = bench.busy or bench.no_table() or self._too_few()
         no_map = ""
-        if panel.space.key == "embedding" and self._map() is None:
+        if panel.space.key == "embedding" and bench.found.last_map() is None:
             no_map = "make a UMAP or t-SNE map first."
         report = bench.found.report
         no_report = bench.no_table() or ("" if report is not None else "ask first how many there are.")
         no_clusters = "" if report is not None and report.n_clusters > 1 else "no clusters were found."
-        panel.set_available(nothing or no_map, nothing, no_report or no_clusters, no_report or no_clusters)
+        no_use = no_report or no_clusters
+        others = "" if self._of_report() else "other clusters are shown than were checked: press “Use these”."
+        panel.set_available(nothing or no_map, nothing, no_use, no_use or others)
+        self._say_verdict()
+        self._summarize()
 
     def show(self) -> None:
         """List the clusters that the table has."""
@@ -129,11 +148,21 @@ class Grouping:
             return f"there are fewer objects than clusters: ask for fewer (got {bench.session.n} objects)."
         return ""
 
-    def _map(self) -> NDArray[np.float64] | None:
-        """Places (n, 2) of the objects on the map that was made last and is no PCA."""
-        found = self._bench.found.embeddings
-        made = next((found[method] for method in reversed(found) if method != "pca"), None)
-        return None if made is None else np.asarray(made.embedding_, dtype=np.float64)
+    def _of_report(self) -> bool:
+        """Whether the clusters that are shown are those of the check."""
+        labels, report = self._bench.session.column(CLUSTER), self._bench.found.report
+        return labels is not None and report is not None and np.array_equal(report.labels, labels)
+
+    def _say_verdict(self) -> None:
+        """Say what the check found, and what it judged where that is not what is chosen now."""
+        bench, panel = self._bench, self._bench.form.clusters
+        report = bench.found.report
+        if report is None:
+            panel.verdict.say("")
+            return
+        judged = _JUDGED.get(panel.space.key, "")
+        text = f"{report.verdict} {judged}".strip()
+        panel.verdict.say(marked(text, bench.found.made_otherwise("report", bench.session.table)))
 
     def _take(self, labels: NDArray[Any]) -> None:
         bench = self._bench
@@ -147,24 +176,32 @@ class Grouping:
         bench, panel = self._bench, self._bench.form.clusters
         labels = bench.session.column(CLUSTER)
         report = bench.found.report
+        self._summarize()
         if labels is None:
             panel.show_clusters({}, {})
-            bench.form.sections["clusters"].set_summary("none yet")
             return
         numbers, counts = np.unique(labels, return_counts=True)
         order = np.argsort(np.where(numbers == 0, np.iinfo(np.int64).max, numbers), kind="stable")
         listed = {int(numbers[i]): int(counts[i]) for i in order}
-        same = report is not None and np.array_equal(report.labels, labels)
-        jaccard = {int(k): float(v) for k, v in report.cluster_jaccard.items()} if report and same else {}
+        known = report is not None and self._of_report()
+        jaccard = {int(k): float(v) for k, v in report.cluster_jaccard.items()} if report and known else {}
         panel.show_clusters(listed, jaccard)
-        n = int((numbers > 0).sum())
-        known = "" if report is None else " · stable" if report.stable and same else ""
-        bench.form.sections["clusters"].set_summary(f"{count(n, 'cluster')}{known}")
+
+    def _summarize(self) -> None:
+        """Say beside the section's name how many clusters there are, and what is known of them."""
+        bench, labels = self._bench, self._bench.session.column(CLUSTER)
+        if labels is None:
+            bench.form.sections["clusters"].set_summary("none yet")
+            return
+        n, report = len(np.unique(labels[labels > 0])), bench.found.report
+        known = " · stable" if report is not None and report.stable and self._of_report() else ""
+        otherwise = bench.found.made_otherwise("clusters", bench.session.table)
+        bench.form.sections["clusters"].set_summary(marked(f"{count(n, 'cluster')}{known}", otherwise))
 
     def _grey(self) -> None:
         """Grey those out that change their group, where that is asked for and known."""
         report, panel = self._bench.found.report, self._bench.form.clusters
-        wanted = panel.grey.isChecked() and report is not None
+        wanted = panel.grey.isChecked() and self._of_report()
         self._bench.views.set_greyed(
             np.asarray(report.confidence) < _UNCERTAIN if wanted and report else None
         )

@@ -145,12 +145,20 @@ class Keeping:
             maps=dict(found.map_settings),
             pruning=dict(found.pruning_settings) if found.pruned else {},
             clustering=dict(found.clustering_settings),
+            clustering_columns=self._other_columns(),
             classifier=found.classifier,
             classes=self._classifying.picking.by_key(),
             class_names=panel.classes.names,
             method=panel.method.key,
             saved=self._classifying.saved,
         )
+
+    def _other_columns(self) -> tuple[str, ...]:
+        """The features that the clusters were made with, where those are not the ones in use now."""
+        found = self._bench.found
+        if not found.made_otherwise("clusters", self._bench.session.table):
+            return ()
+        return found.made_with["clusters"]
 
     def _column(self) -> str:
         table = self._bench.session.table

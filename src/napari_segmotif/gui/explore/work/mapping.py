@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from .. import jobs
 from ..bench import Bench
 from ..findings import channels_of
-from ..words import EMBEDDINGS, count, feature_in_words, first_sentence, share
+from ..words import EMBEDDINGS, count, feature_in_words, first_sentence, marked, share
 
 if TYPE_CHECKING:
     from ....explore.mapping.embedding import Embedding
@@ -31,7 +32,7 @@ class Mapping:
     def take(self, embedding: Embedding | None) -> None:
         """Show the map that came with the table, if there is one."""
         if embedding is not None:
-            self._show(embedding)
+            self._show(embedding, self._bench.found.columns(self._bench.table()))
         self.update()
 
     def make(self) -> None:
@@ -41,9 +42,9 @@ class Mapping:
         table = bench.table()
 
         def done(embedding: Embedding) -> None:
+            bench.found.map_settings.pop(method, None)  # the last made is the last in a script
             bench.found.map_settings[method] = settings
-            bench.found.trusts.pop(method, None)
-            self._show(embedding)
+            self._show(embedding, columns)
             title = EMBEDDINGS[method][0]
             bench.say_all(f"{title}: the plot below shows the map.", embedding.messages_)
 
@@ -60,6 +61,7 @@ class Mapping:
 
         def done(overlap: Any) -> None:
             bench.found.trusts[method] = overlap
+            bench.found.made_with[f"trust:{method}"] = tuple(columns)
             self._describe()
             bench.say(first_sentence(overlap.verdict))
 
@@ -83,10 +85,10 @@ class Mapping:
             return "a map needs at least two features: measure more."
         return ""
 
-    def _show(self, embedding: Embedding) -> None:
+    def _show(self, embedding: Embedding, columns: Sequence[str]) -> None:
         bench = self._bench
         method = embedding.parameters.method
-        bench.found.embeddings[method] = embedding
+        bench.found.take_map(embedding, columns)
         places = np.asarray(embedding.embedding_, dtype=np.float64)
         for k, name in enumerate(embedding.names_):
             bench.session.set_column(name, places[:, k])
@@ -108,8 +110,15 @@ class Mapping:
         made = bench.found.embeddings.get(method)
         trust = bench.found.trusts.get(method)
         text = "" if made is None else self._in_words(made)
-        panel.say(text, "" if trust is None else trust.verdict)
-        made_titles = [EMBEDDINGS[one][0] for one in bench.found.embeddings]
+        found, table = bench.found, bench.session.table
+        said = "" if trust is None else trust.verdict
+        panel.say(
+            marked(text, found.made_otherwise(f"map:{method}", table)),
+            marked(said, found.made_otherwise(f"trust:{method}", table)),
+        )
+        made_titles = [
+            marked(EMBEDDINGS[one][0], found.made_otherwise(f"map:{one}", table)) for one in found.embeddings
+        ]
         bench.form.sections["embedding"].set_summary(" · ".join(made_titles) or "no map yet")
 
     def _in_words(self, embedding: Embedding) -> str:

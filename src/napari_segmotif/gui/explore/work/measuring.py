@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from napari.layers import Image, Labels
+
 from ....errors import InputError, SegmotifError
+from ....explore.tables import CLASS
+from ...pixel.classes import renamed
 from .. import jobs
 from ..bench import Bench
 from ..findings import channels_of
 from ..image.label_watch import LabelWatch
-from ..inputs import LabelledImage, MeasuredFiles, files_of, take
+from ..inputs import LabelledImage, MeasuredFiles, files_of, labels_axes, pairing_of, take
 from ..jobs import Measured
+from ..kept_classes import KeptClasses, keep_classes
+from ..panels.object_classes import entries_for
 from ..panels.objects_panel import misfits
+from ..table_links import Candidate, TableLink
 from ..words import count, measured_in_words
 
 MEASURE = "Measure"
@@ -59,12 +68,17 @@ class Measuring:
         except SegmotifError as error:
             bench.warn(str(error))
             return
-        files = tuple(files_of(image, taken) for image, taken in zip(images, inputs, strict=True))
+        pairing = pairing_of(inputs)
+        files = tuple(map(files_of, images, inputs, pairing.orders))
 
         def done(measured: Measured) -> None:
             self.files, self.path = files, None
             watches, self._watches = self._watches, {}
-            self._take(measured, images, properties, watches)
+            table, kept = self._with_classes(measured.table)
+            from_clusters = bench.found.from_clusters and kept.n_kept > 0
+            self._take(replace(measured, table=table), images, properties, watches)
+            bench.found.from_clusters = from_clusters
+            self._say(measured, [kept.message], [pairing.message])
 
         layers = [layer for image in images for layer in image.layers]
         if bench.start(
@@ -75,12 +89,29 @@ class Measuring:
 
     def open(self, path: Path) -> None:
         """Open a table, and link it to the labels layers that its `roi_id` names, or to those chosen."""
+        panel = self._bench.form.objects
+        layers = {layer.name: layer for layer in panel.labels.layers if isinstance(layer, Labels)}
+        chosen = panel.current
 
         def done(measured: Measured) -> None:
             self.files, self.path = (), path
-            self._take(measured, self._named(measured), (), {})
+            links = [link for link in measured.links if layers[link.layer] in panel.labels.layers]
+            images = [
+                LabelledImage(layers[link.layer], link.axes, self._channels(layers[link.layer], link.axes))
+                for link in links
+                if link.fits
+            ]
+            self._take(measured, images, (), {})
+            self._call(measured.class_names)
+            self._say(measured, measured.notes, [self._judge(link) for link in links])
 
-        self._bench.start(partial(jobs.open_table, path), "Open", on_result=done, guard=_always)
+        job = partial(
+            jobs.open_table,
+            path,
+            candidates=[self._candidate(layer) for layer in layers.values() if labels_axes(layer)],
+            chosen="" if chosen is None else chosen.labels.name,
+        )
+        self._bench.start(job, "Open", on_result=done, guard=_always)
 
     def show_plot(self) -> None:
         """Open the plot and the table at the bottom."""
@@ -117,23 +148,57 @@ class Measuring:
         bench.session.set_table(measured.table)
         bench.views.attach(images, watches)
         self._on_table(measured.pca)
-        n = count(bench.session.n, "object")
-        if measured.pca is None:
-            bench.say(f"{n}. {measured.message}", "warning")
-        else:
-            bench.say(f"{n}: each is a point below. Draw around points to see those objects in the image.")
+        mapped = bench.found.map_columns(bench.table(), "pca")[:2]
+        if measured.pca is None and len(mapped) == 2:  # the table came with its map
+            bench.views.show_columns(*mapped)
 
-    def _named(self, measured: Measured) -> tuple[LabelledImage, ...]:
-        """The labels layers that a table is of: by name; a table of one image is of the chosen labels."""
-        panel = self._bench.form.objects
-        rois = list(measured.table["roi_id"].unique())
-        layers = {layer.name: layer for layer in panel.labels.layers}
-        named = tuple(
-            LabelledImage(layers[roi], panel.axes_for(layers[roi])) for roi in rois if roi in layers
-        )
-        if not named and len(rois) == 1 and panel.current is not None:
-            return (panel.current,)
-        return named
+    def _say(self, measured: Measured, notes: Sequence[str], warnings: Sequence[str]) -> None:
+        """Say how many objects there are, and what is to be known about them; warnings go first."""
+        bench = self._bench
+        warnings = [text for text in (measured.message, *warnings) if text]
+        text = f"{count(bench.session.n, 'object')}: each is a point below."
+        if warnings:
+            text = f"{count(bench.session.n, 'object')}. {' '.join(warnings)}"
+        more = [note for note in notes if note]
+        if not warnings and not more:
+            more = ["Draw around points to see those objects in the image."]
+        bench.say(" ".join([text, *more]), "warning" if warnings else "info")
+
+    def _with_classes(self, table: pd.DataFrame) -> tuple[pd.DataFrame, KeptClasses]:
+        """The table with the classes that were picked in the present one, where its objects are the same."""
+        bench = self._bench
+        names = {roi: image.labels.name for roi, image in bench.views.images().items()}
+        kept = keep_classes(bench.session.table, table, names)
+        return (table.assign(**{CLASS: kept.classes}) if kept.n_kept else table), kept
+
+    def _call(self, names: Mapping[int, str]) -> None:
+        """Call the classes as a table does that was opened."""
+        if names:
+            table = self._bench.form.classify.classes
+            entries = entries_for([*table.names, *names], table.entries)
+            for class_id, name in names.items():
+                entries = renamed(entries, class_id, name=name)
+            table.set_entries(entries)
+            table.changed.emit()
+
+    def _candidate(self, layer: Labels) -> Candidate:
+        likeliest = self._bench.form.objects.axes_for(layer)
+        others = [axes for axes in labels_axes(layer) if axes != likeliest]
+        return Candidate(layer.name, layer.data[0] if layer.multiscale else layer.data, (likeliest, *others))
+
+    def _channels(self, layer: Labels, axes: str) -> tuple[Image, ...]:
+        """The channels that are checked, where the layer is the one chosen."""
+        chosen = self._bench.form.objects.current
+        return chosen.images if chosen and chosen.labels is layer and chosen.axes == axes else ()
+
+    def _judge(self, link: TableLink) -> str:
+        """Say what does not fit between the table and a layer, and mark the table so."""
+        if not link.problem:
+            return ""
+        if link.fits:
+            self._bench.session.mark_stale(link.problem)
+            return link.problem
+        return f"{link.problem} The table is not linked to it: is it of another image?"
 
     def _describe(self, _name: str = "") -> None:
         bench, panel = self._bench, self._bench.form.objects

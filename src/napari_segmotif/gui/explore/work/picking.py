@@ -62,10 +62,8 @@ class Picking:
 
     def give(self, rows: ArrayLike, class_id: int) -> None:
         """Give objects a class; 0 takes theirs back."""
-        bench = self._bench
         classes = self.classes.copy()
-        classes[np.asarray(rows)] = class_id
-        bench.found.from_clusters = False
+        classes[np.asarray(rows)] = class_id  # those that were made of clusters stay so
         self._add_entries([class_id])
         self._keep(classes)
 
@@ -88,7 +86,6 @@ class Picking:
 
     def clear(self) -> None:
         """Take the classes of all objects back."""
-        self._bench.found.from_clusters = False
         self._keep(np.zeros(self._bench.session.n, np.int64))
 
     def adopt(self) -> None:
@@ -112,6 +109,8 @@ class Picking:
         bench = self._bench
         if bench.session.table is None:
             return
+        if not classes.any():
+            bench.found.from_clusters = False
         bench.session.set_column(CLASS, classes if classes.any() else None)
         self.show_counts()
         if classes.any():

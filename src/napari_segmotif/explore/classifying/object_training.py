@@ -203,7 +203,7 @@ def _as_dict(classes: pd.Series[Any]) -> dict[Any, Any]:
     if not classes.index.is_unique:
         twice = classes.index[classes.index.duplicated()][0]
         raise AnnotationError(f"give each object one class (got {twice!r} twice)")
-    return classes.to_dict()
+    return dict(classes.to_dict())
 
 
 def _whole_keys(table: pd.DataFrame, keys: Sequence[Any]) -> list[tuple[Any, Any, Any]]:

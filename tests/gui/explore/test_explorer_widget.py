@@ -488,9 +488,12 @@ def test_closing_the_form_closes_everything(measured: FeatureExplorerWidget, vie
 
 
 def test_closing_the_form_stops_what_is_running(widget: FeatureExplorerWidget, viewer: Viewer) -> None:
+    before = list(viewer.layers)
     widget.measure()
+    assert widget.runner.busy
     viewer.window.remove_dock_widget(widget)
     _settle()
+    assert list(viewer.layers) == before  # what was measured meanwhile is shown to nobody
 
 
 class _Report:

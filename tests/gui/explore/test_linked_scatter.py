@@ -290,4 +290,5 @@ def test_it_lets_go_of_the_session_when_qt_deleted_it(session: ObjectSession, qa
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     widget.close_down()
     session.select([1])
+    assert session.selected.sum() == 1  # and no slot of the plot raised, which pytest-qt would tell
     session.set_table(None)

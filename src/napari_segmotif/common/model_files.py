@@ -57,6 +57,27 @@ class ModelContents:
     arrays: Arrays
     weights: Arrays | None
 
+    def array(self, name: str, dtypes: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
+        """One of the arrays, of this type (or one of these) and shape; None in the shape is any length.
+
+        Raises
+        ------
+        ModelFileError
+            If it is not there, or another one.
+        """
+        found = self.arrays.get(name)
+        if (
+            found is None
+            or found.dtype not in (dtypes if isinstance(dtypes, tuple) else (dtypes,))
+            or found.ndim != len(shape)
+            or any(wanted is not None and wanted != n for wanted, n in zip(shape, found.shape, strict=True))
+        ):
+            got = "nothing" if found is None else f"{found.dtype} {found.shape}"
+            raise ModelFileError(
+                f"the array {name!r} in this model file is damaged: save it again (got {got})"
+            )
+        return found
+
 
 def write_model(
     path: str | Path,

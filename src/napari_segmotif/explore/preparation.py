@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import InputError, NotFittedError
 from .tables import checked_table, chosen_columns
@@ -57,6 +58,21 @@ def feature_matrix(table: pd.DataFrame | ArrayLike, columns: Sequence[str] | Non
         values[:, j] = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
     values[~np.isfinite(values)] = np.nan
     return values
+
+
+class PreparedParameters(BaseModel):
+    """What clusterings and embeddings ask of the preparation of their features."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    scale: Scale = Field(
+        default="robust",
+        title="Scale",
+        description="'robust': by median and quartiles; 'standard': by mean and standard deviation.",
+    )
+    log_skewed: bool = Field(
+        default=True, title="Log of skewed", description="Take the logarithm of features with a long tail."
+    )
 
 
 class Preparation:

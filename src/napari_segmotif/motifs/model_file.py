@@ -145,15 +145,7 @@ def _array(
     *,
     not_a_number: bool = False,
 ) -> NDArray[Any]:
-    array = contents.arrays.get(name)
-    if (
-        array is None
-        or array.dtype not in dtypes
-        or array.ndim != len(shape)
-        or any(wanted is not None and wanted != n for wanted, n in zip(shape, array.shape, strict=True))
-    ):
-        got = "nothing" if array is None else f"{array.dtype} {array.shape}"
-        raise ModelFileError(f"the array {name!r} in this model file is damaged (got {got})")
+    array = contents.array(name, dtypes, shape)
     if array.dtype.kind == "f" and not not_a_number and not np.isfinite(array).all():
         raise ModelFileError(f"the array {name!r} in this model file is damaged (got NaN or infinity)")
     return array

@@ -83,7 +83,7 @@ def load(path: Path, device: str) -> PixelClassifier:
     except ValidationError as error:
         problem = InputError.from_validation(error)
         raise ModelFileError(f"the description in {path.name} is damaged (got {problem})") from error
-    classes = _array(contents, "classes", np.int32, (None,))
+    classes = contents.array("classes", np.int32, (None,))
     names = described.feature_names
     bank = _checked_bank(described, classes, path)
     forest = described.forest.model_dump()
@@ -101,7 +101,7 @@ def load(path: Path, device: str) -> PixelClassifier:
     classifier.classes_ = classes
     classifier.class_names_ = described.class_names
     classifier.class_colors_ = described.class_colors
-    classifier.feature_importances_ = _array(contents, "feature_importances", np.float64, (len(names),))
+    classifier.feature_importances_ = contents.array("feature_importances", np.float64, (len(names),))
     classifier.restore_out_of_bag(described.oob_accuracy)
     return classifier
 
@@ -138,11 +138,11 @@ def _checked_bank(described: _Description, classes: NDArray[Any], path: Path) ->
 
 
 def _training(contents: ModelContents, described: _Description, classes: NDArray[Any]) -> TrainingSet:
-    y = _array(contents, "y", np.int32, (None,))
+    y = contents.array("y", np.int32, (None,))
     n, n_images = len(y), len(described.shapes)
-    X = _array(contents, "X", np.float32, (n, len(described.feature_names)))
-    image = _array(contents, "image", np.int32, (n,))
-    position = _array(contents, "position", np.int64, (n, None))
+    X = contents.array("X", np.float32, (n, len(described.feature_names)))
+    image = contents.array("image", np.int32, (n,))
+    position = contents.array("position", np.int64, (n, None))
     fits = n_images == len(described.time_axis) and np.isin(y, classes).all() and np.isfinite(X).all()
     if not fits or (n and not 0 <= image.min() <= image.max() < n_images):
         raise ModelFileError("the annotated pixels in this model file are damaged (got impossible values)")
@@ -153,16 +153,3 @@ def _training(contents: ModelContents, described: _Description, classes: NDArray
                 f"annotated pixels in this model file lie outside their image (got shape {shape})"
             )
     return TrainingSet(X, y, image, position, described.shapes, described.time_axis)
-
-
-def _array(contents: ModelContents, name: str, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    array = contents.arrays.get(name)
-    if (
-        array is None
-        or array.dtype != dtype
-        or array.ndim != len(shape)
-        or any(wanted is not None and wanted != n for wanted, n in zip(shape, array.shape, strict=True))
-    ):
-        got = "nothing" if array is None else f"{array.dtype} {array.shape}"
-        raise ModelFileError(f"the array {name!r} in this model file is damaged (got {got})")
-    return array

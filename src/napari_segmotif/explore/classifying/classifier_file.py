@@ -78,7 +78,7 @@ def load(path: Path, n_jobs: int | None) -> ObjectClassifier:
         raise ModelFileError(f"the description in {path.name} is damaged (got {problem})") from error
     except (InputError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"the features in {path.name} are damaged (got {error})") from error
-    classes = _array(contents, "classes", np.int32, (None,))
+    classes = contents.array("classes", np.int32, (None,))
     _check_description(described, preparation, classes, path)
     settings = described.parameters.model_dump()
     settings["class_weight"] = None if settings["class_weight"] == "none" else "balanced"
@@ -138,10 +138,10 @@ _ROWS: dict[str, tuple[Any, int]] = {  # array → dtype, dimensions
 def _training(
     contents: ModelContents, described: _Description, classes: NDArray[np.int32]
 ) -> TrainingObjects:
-    n = len(_array(contents, f"{_TRAINING}y", np.int32, (None,)))
+    n = len(contents.array(f"{_TRAINING}y", np.int32, (None,)))
     widths = {"values": len(described.columns), "position": None}
     rows = {
-        name: _array(contents, f"{_TRAINING}{name}", dtype, (n,) if n_axes == 1 else (n, widths[name]))
+        name: contents.array(f"{_TRAINING}{name}", dtype, (n,) if n_axes == 1 else (n, widths[name]))
         for name, (dtype, n_axes) in _ROWS.items()
     }
     roi, n_images, n_axes = rows["roi"], len(described.roi_names), rows["position"].shape[1]
@@ -158,16 +158,3 @@ def _training(
             f"the objects in this model file are damaged: save it again (got {', '.join(wrong)})"
         )
     return TrainingObjects(columns=described.columns, roi_names=described.roi_names, **rows)
-
-
-def _array(contents: ModelContents, name: str, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    array = contents.arrays.get(name)
-    if (
-        array is None
-        or array.dtype != dtype
-        or array.ndim != len(shape)
-        or any(wanted is not None and wanted != n for wanted, n in zip(shape, array.shape, strict=True))
-    ):
-        got = "nothing" if array is None else f"{array.dtype} {array.shape}"
-        raise ModelFileError(f"the array {name!r} in this model file is damaged: save it again (got {got})")
-    return array

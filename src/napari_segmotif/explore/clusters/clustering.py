@@ -8,14 +8,14 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ...common.progress import CancelToken, Job, Progress, run_job
 from ...errors import InputError, NotFittedError
 from ..correlation import warn_of_copies
 from ..mapping.landmarks import choose_landmarks, landmark_message
 from ..mapping.principal_components import PrincipalComponents, fit_components
-from ..preparation import Preparation
+from ..preparation import Preparation, PreparedParameters
 from ..tables import checked_table
 from .partitions import (
     Gaussians,
@@ -41,10 +41,8 @@ _SHOWN = {
 }
 
 
-class ClusteringParameters(BaseModel):
+class ClusteringParameters(PreparedParameters):
     """Settings of a clustering, with their bounds: what the constructor checks and the form shows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: Method = Field(
         default="kmeans",
@@ -72,14 +70,6 @@ class ClusteringParameters(BaseModel):
     )
     n_init: int = Field(
         default=10, ge=1, le=200, title="Starts", description="k-means: the best of so many starts."
-    )
-    scale: Literal["robust", "standard", "none"] = Field(
-        default="robust",
-        title="Scale",
-        description="'robust': by median and quartiles; 'standard': by mean and standard deviation.",
-    )
-    log_skewed: bool = Field(
-        default=True, title="Log of skewed", description="Take the logarithm of features with a long tail."
     )
     max_landmarks: int = Field(
         default=8_000,

@@ -8,12 +8,12 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ...common.progress import CancelToken, Job, Progress, run_job
 from ...errors import InputError, NotFittedError
 from ..correlation import warn_of_copies
-from ..preparation import Preparation
+from ..preparation import Preparation, PreparedParameters
 from ..tables import checked_table
 from .landmarks import choose_landmarks, landmark_message, place_job
 from .principal_components import PrincipalComponents, fit_components
@@ -26,10 +26,8 @@ _NAMES = {"pca": "PCA", "umap": "UMAP", "tsne": "tSNE"}
 _COMPARED = 50  # dimensions in which neighbours are sought
 
 
-class EmbeddingParameters(BaseModel):
+class EmbeddingParameters(PreparedParameters):
     """Settings of an embedding, with their bounds: what the constructor checks and the form shows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: Method = Field(
         default="pca",
@@ -57,14 +55,6 @@ class EmbeddingParameters(BaseModel):
         le=500,
         title="Perplexity",
         description="t-SNE: about how many neighbours each object has.",
-    )
-    scale: Literal["robust", "standard", "none"] = Field(
-        default="robust",
-        title="Scale",
-        description="'robust': by median and quartiles; 'standard': by mean and standard deviation.",
-    )
-    log_skewed: bool = Field(
-        default=True, title="Log of skewed", description="Take the logarithm of features with a long tail."
     )
     max_landmarks: int = Field(
         default=20_000,

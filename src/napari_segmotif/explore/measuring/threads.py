@@ -34,8 +34,7 @@ def spread(
             work(*piece)
 
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, len(pieces))) as pool:
-        for _ in pool.map(step, pieces):
-            pass
+        list(pool.map(step, pieces))  # raises here what a piece raised
     if cancel is not None:
         cancel.raise_if_cancelled()
 

@@ -9,8 +9,8 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from ...motifs.cells import MotifCells
-from ..pixel.class_table import swatch_icon
 from ..section import words
+from ..swatch import swatch_icon
 from .cell_raster import CellRaster
 from .scrolled import EDGE, scrolled
 from .words import count, motif_name

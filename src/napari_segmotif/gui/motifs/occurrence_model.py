@@ -11,7 +11,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QIcon
 
 from ...motifs.findings import Occurrence
-from ..pixel.class_table import swatch_icon
+from ..swatch import swatch_icon
 from .words import motif_name
 
 TIME, FRAME, MOTIF, AMPLITUDE = range(4)

@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from ...motifs.findings import Occurrence
-from ..pixel.class_table import swatch_icon
 from ..section import row
+from ..swatch import swatch_icon
 from .occurrence_model import FRAME, OccurrenceModel
 from .words import motif_name
 

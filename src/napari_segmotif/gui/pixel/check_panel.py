@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from ...pixel.validation import ValidationReport
 from ..plots import BarPlot, MatrixPlot
 from ..section import enable, row, words
-from .class_table import swatch_icon
+from ..swatch import swatch_icon
 from .classes import ClassEntry, with_labels
 from .feature_text import in_plain_names
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from ...pixel.strokes import StrokeCount
 from ..section import enable, row
+from ..swatch import swatch_icon
 from .classes import ClassEntry, Counts, default_entry, next_label, renamed
 
 LABEL, NAME, PIXELS, STROKES = range(4)
@@ -208,18 +209,3 @@ class ClassTable(QWidget):
             self._reason or nothing,
             "Remove the selected class and erase its strokes (undo brings them back).",
         )
-
-
-def swatch_icon(color: str, size: int = 16) -> QIcon:
-    """Draw a rounded square in `color`."""
-    pixmap = QPixmap(size * 2, size * 2)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setBrush(QColor(color))
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.drawRoundedRect(2, 2, size * 2 - 4, size * 2 - 4, 7, 7)
-    painter.end()
-    icon = QIcon(pixmap)
-    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # else Qt tints it in a selected row, and the colour is wrong
-    return icon

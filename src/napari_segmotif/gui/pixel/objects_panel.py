@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from ...batch.recipe import ObjectParameters
 from ..section import enable, row, words
-from .class_table import swatch_icon
+from ..swatch import swatch_icon
 from .classes import ClassEntry
 
 

@@ -10,9 +10,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ..curve_plot import CurvePlot
-from ..pixel.class_table import swatch_icon
 from ..plots import MatrixPlot
 from ..section import Section, words
+from ..swatch import swatch_icon
 from . import card
 from .curves import loss_curves, score_curves
 from .outputs import class_colors

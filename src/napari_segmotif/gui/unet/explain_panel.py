@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QPushButton, QVBoxLayout, QWidget
 
-from ..pixel.class_table import swatch_icon
 from ..section import enable, row, words
+from ..swatch import swatch_icon
 
 _METHODS = {
     "gradcam": (

@@ -8,8 +8,8 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from ...pixel.class_table import swatch_icon
 from ...section import enable, row
+from ...swatch import swatch_icon
 from ...unet.score_table import ScoreTable
 from ..point_colors import class_code
 from ..words import CLUSTERINGS, SPACES

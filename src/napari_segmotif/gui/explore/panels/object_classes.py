@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...pixel.class_table import swatch_icon
 from ...pixel.classes import ClassEntry, next_label, renamed
 from ...section import enable, row
+from ...swatch import swatch_icon
 from ..point_colors import class_code
 from .panel import Panel
 

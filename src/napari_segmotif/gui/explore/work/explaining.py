@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ...pixel.class_table import swatch_icon
+from ...swatch import swatch_icon
 from .. import jobs
 from ..bench import Bench
 from ..findings import REST, SELECTED, channels_of, groups_in, members

@@ -158,3 +158,13 @@ def test_a_learning_curve_ends_with_all_objects() -> None:
     assert curve[-1][1] == pytest.approx(1)
     with pytest.raises(InputError, match="batch"):
         next(learning_curve(table, truth, *test, batch=0))
+
+
+def test_no_pick_is_wasted_on_groups_where_there_are_none() -> None:
+    X = np.random.default_rng(7).standard_normal((300, 8))
+    labelled = np.zeros(300, bool)
+    labelled[::60] = True
+    doubtful = int(np.argmin(np.where(labelled, np.inf, (X**2).mean(axis=1))))
+    p = np.full(300, 0.98)
+    p[doubtful] = 0.5
+    assert suggest_rows(Pool(X, labelled, np.column_stack([p, 1 - p])), 1).tolist() == [doubtful]

@@ -220,7 +220,7 @@ def test_chance_is_said_to_come_from_smaller_classifiers() -> None:
     large = ObjectClassifier(n_estimators=12).fit(table, truth).validate(n_shuffles=20)
     assert large.null is not None
     assert (large.null.n_trees, large.null.n_objects) == (10, 300)
-    assert "with forests of 10 trees and at most 300 objects to train on" in large.summary()
+    assert "learned by forests of only 10 trees from at most 300 objects, to save time" in large.summary()
     small = trained(table.iloc[::4], truth[::4]).validate(n_shuffles=20)
     assert small.null is not None
     assert (small.null.n_trees, small.null.n_objects) == (None, None)

@@ -51,6 +51,7 @@ def measure_files(
     """Measure files as a recipe says, tell their classes where there is a model, and return the exit code."""
     from ..batch.object_files import classify_job, join_measured, measure_files_iter, plan_objects
     from ..common.progress import run_job
+    from ..common.words import count
     from ..explore.table_files import check_suffix, write_table
 
     check_suffix(output)  # not only when all is measured
@@ -74,8 +75,8 @@ def measure_files(
             table = run_job(classify_job(classifier, table))
         write_table(table, output)
         recipe.save(output.with_suffix(RECIPE_SUFFIX))
-        n_images = table["roi_id"].nunique()
-        print(f"{output}: {len(table)} objects of {n_images} images, {len(table.columns)} columns")
+        n_objects, n_images = count(len(table), "object"), count(table["roi_id"].nunique(), "image")
+        print(f"{output}: {n_objects} of {n_images}, {len(table.columns)} columns")
     elif not failed:
         raise InputError(f"there is no object to measure (got only background in {len(found)} images)")
     return report_failures(failed, len(found), "label images")

@@ -19,25 +19,6 @@ from napari_segmotif.gui.explore.findings import channels_of
 from napari_segmotif.gui.explore.widget import FeatureExplorerWidget
 
 
-@pytest.fixture
-def widget(viewer: Viewer) -> FeatureExplorerWidget:
-    labels, image, _ = discs()
-    viewer.add_image(image, name="DAPI")
-    viewer.add_labels(labels, name="cells")
-    widget = FeatureExplorerWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Feature explorer")
-    widget.form.objects.groups["neighbourhood"].setChecked(False)
-    return widget
-
-
-@pytest.fixture
-def measured(widget: FeatureExplorerWidget) -> FeatureExplorerWidget:
-    widget.measure()
-    assert widget.wait()
-    assert widget.session.n == 48
-    return widget
-
-
 def why_not(button: Any) -> str:
     """The reason in the tooltip of a button that is disabled; "" for one that is enabled."""
     assert button.isEnabled() == ("Not now" not in button.toolTip())
@@ -368,7 +349,7 @@ def test_a_classifier_of_an_earlier_table_is_said_to_be_so(
     assert measured.wait()
     assert trained.text() == "Classifier of an earlier table."
     # The classifier does not fit this table; objects worth a click are found without it.
-    measured.classifying.suggest()
+    measured.form.classify.suggest.click()
     assert measured.wait()
     assert measured.session.current >= 0
 

@@ -6,7 +6,9 @@
   al., 2001), objects that resemble one already suggested being passed over.
 - "diversity": objects that are unlike all that have a class, in regions where there are many objects
   (farthest-first traversal weighted with the density; Sener & Savarese, 2018).
-- "auto": clusters first, until each has an example; then uncertainty weighted with diversity.
+- "auto": first an example of each cluster that is unlike all examples; then uncertainty weighted with
+  diversity. Where there are no clusters, k-means cuts a cloud into pieces that lie as near to the examples as
+  to their own middle: an example of each would be wasted.
 
 Nothing is random: the same objects give the same suggestions.
 """
@@ -30,6 +32,8 @@ N_OWN_CLUSTERS = 10
 _MOST_CANDIDATES = 2_000
 _MOST_REFERENCES = 2_000
 _SWEEPS = 15
+_APART = 1.4
+"""A cluster is unlike the examples that are so many times its radius away from its middle."""
 
 
 @dataclass(frozen=True)
@@ -108,20 +112,27 @@ def _from_clusters(pool: Pool, n: int, *, again: bool) -> Ints:
     cluster = pool.cluster if pool.cluster is not None else own_clusters(pool.X)
     taken = pool.labelled.copy()
     picked: list[int] = []
+    settled: set[int] = set()
     names, sizes = np.unique(cluster[cluster > 0], return_counts=True)
     order = names[np.argsort(-sizes, kind="stable")]
     members = {int(c): np.flatnonzero(cluster == c) for c in order}
     examples = {c: int(taken[rows].sum()) for c, rows in members.items()}
+    # Of a single object that lies apart nothing says that there is a cluster: it has the usual radius.
+    usual = float(np.median([_radius(pool.X, rows) for rows in members.values()])) if members else 0.0
     while len(picked) < n:
-        open_clusters = [c for c, rows in members.items() if examples[c] < len(rows)]
+        open_clusters = [c for c, rows in members.items() if examples[c] < len(rows) and c not in settled]
         if not again:
             open_clusters = [c for c in open_clusters if examples[c] == 0]
         if not open_clusters:
             break
         chosen = min(open_clusters, key=lambda c: examples[c])  # the largest of those with fewest examples
         rows = members[chosen]
-        picked.append(_next_of(pool.X, rows, taken))
-        taken[picked[-1]] = True
+        best = _next_of(pool.X, rows, taken)
+        if not again and not _is_apart(pool.X, best, taken, max(usual, _radius(pool.X, rows))):
+            settled.add(chosen)
+            continue
+        picked.append(best)
+        taken[best] = True
         examples[chosen] += 1
     return np.array(picked, np.int64)
 
@@ -134,6 +145,20 @@ def _next_of(X: Floats, rows: Ints, taken: NDArray[np.bool_]) -> int:
         return int(left[np.argmin(_distances(X[left], np.median(X[rows], axis=0)))])
     nearest = np.min([_distances(X[left], X[e]) for e in examples[-_MOST_REFERENCES:]], axis=0)
     return int(left[np.argmax(nearest)])
+
+
+def _radius(X: Floats, rows: Ints) -> float:
+    """How far objects are from their median, as a root mean square."""
+    return float(np.sqrt((_distances(X[rows], np.median(X[rows], axis=0)) ** 2).mean()))
+
+
+def _is_apart(X: Floats, middle: int, taken: NDArray[np.bool_], radius: float) -> bool:
+    """Whether all examples are much farther from the middle of a cluster than its own objects are."""
+    examples = np.flatnonzero(taken)
+    if not len(examples):
+        return True
+    examples = examples[_evenly(len(examples), _MOST_REFERENCES)]
+    return bool(_distances(X[examples], X[middle]).min() > _APART * radius)
 
 
 class _Greedy:

@@ -75,10 +75,10 @@ def _against_chance(result: ObjectValidation) -> str:
 
 
 def _smaller(null: ShuffledScores) -> str:
-    parts = [] if null.n_trees is None else [f"forests of {null.n_trees} trees"]
+    parts = [] if null.n_trees is None else [f"by forests of only {null.n_trees} trees"]
     if null.n_objects is not None:
-        parts.append(f"at most {null.n_objects} objects to train on")
-    return f"; to save time with {' and '.join(parts)}" if parts else ""
+        parts.append(f"from at most {null.n_objects} objects")
+    return f" (shuffles are learned {' '.join(parts)}, to save time)" if parts else ""
 
 
 _GROUP = {"image": "image", "position": "place", "random": "object"}

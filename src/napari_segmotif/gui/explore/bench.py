@@ -52,7 +52,8 @@ class Bench:
 
         options.setdefault("guard", same_table)
         options.setdefault("on_error", self.say_error)
-        started = self.runner.start(job, name=name, cancel_previous=False, **options)
+        options.setdefault("cancel_previous", False)
+        started = self.runner.start(job, name=name, **options)
         if not started:
             self.say(f"“{self.runner.running_name}” is still running: cancel it first.", "warning")
         return started

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...common.words import count
 from ...explore.tables import CLASS, CLUSTER
-from ..motifs.words import count
 from .findings import PREDICTED
 
 _MOST_NAMES = 100  # a column with more texts than this describes objects, and no classes of them

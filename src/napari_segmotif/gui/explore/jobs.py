@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -231,10 +231,11 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Trained:
-    """A classifier, and what it says of the table that it was trained in."""
+    """A classifier, what it says of the table that it was trained in, and the classes (n,) given there."""
 
     classifier: ObjectClassifier
     predicted: Predicted
+    classes: NDArray[np.int64]
 
 
 def train(
@@ -250,7 +251,7 @@ def train(
 
     classifier = ObjectClassifier(method)
     yield from classifier.fit_job(table, classes, columns=columns, **options, cancel=cancel)
-    return Trained(classifier, (yield from predict(classifier, table, cancel)))
+    return Trained(classifier, (yield from predict(classifier, table, cancel)), classes)
 
 
 def predict(classifier: ObjectClassifier, table: pd.DataFrame, cancel: CancelToken) -> Job[Predicted]:
@@ -267,7 +268,7 @@ def validate(classifier: ObjectClassifier, by: Any, cancel: CancelToken) -> Job[
 def suggest(
     classifier: ObjectClassifier | None,
     table: pd.DataFrame,
-    labelled: NDArray[np.int64],
+    labelled: Rows,
     strategy: Any,
     cancel: CancelToken,
 ) -> Job[NDArray[np.int64]]:
@@ -285,6 +286,27 @@ def suggest(
             classifier = None
     classifier = ObjectClassifier() if classifier is None else classifier
     return np.asarray(classifier.suggest(table, n=10, strategy=strategy, labelled=labelled))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Rows of objects to give a class next, the best first, and the classifier that was learned for it."""
+
+    rows: NDArray[np.int64]
+    trained: Trained | None = None
+
+
+def learn_and_suggest(
+    learn: Callable[[CancelToken], Job[Trained]],
+    table: pd.DataFrame,
+    labelled: Rows,
+    strategy: Any,
+    cancel: CancelToken,
+) -> Job[Asked]:
+    """Learn again, and choose the objects whose class would teach that classifier most."""
+    trained = yield from learn(cancel)
+    rows = yield from suggest(trained.classifier, table, labelled, strategy, cancel)
+    return Asked(rows, trained)
 
 
 @dataclass(frozen=True)

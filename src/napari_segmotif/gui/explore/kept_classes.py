@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...common.words import count
 from ...explore.alignment import RowIndex
 from ...explore.tables import CLASS
-from ..motifs.words import count
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..motifs.words import count, sentence
+from ...common.words import count
 
 if TYPE_CHECKING:
     from ...common.metrics import ClassificationScores
@@ -21,8 +21,8 @@ __all__ = [
     "EMBEDDINGS",
     "GROUPS",
     "SPACES",
+    "answers_in_words",
     "class_counts",
-    "count",
     "feature_in_words",
     "features_in_words",
     "first_sentence",
@@ -30,10 +30,12 @@ __all__ = [
     "measured_in_words",
     "object_in_words",
     "picked_in_words",
+    "question_in_words",
     "scores_rows",
-    "sentence",
     "share",
 ]
+
+_FEWEST_ANSWERS = 5
 
 GROUPS: dict[str, tuple[str, str]] = {
     "shape": (
@@ -182,6 +184,19 @@ def picked_in_words(counts: Mapping[int, int], names: Mapping[int, str]) -> str:
     """Say how many objects of each class were picked: "12 round · 9 long"."""
     said = [f"{n} {names.get(label, f'class {label}')}" for label, n in counts.items()]
     return " · ".join(said) if said else "none picked yet"
+
+
+def question_in_words(names: Mapping[int, str]) -> str:
+    """Ask for an object's class: "What is this object? Press 1: round, 2: long."."""
+    keys = ", ".join(f"{key}: {name}" for key, name in names.items() if key < 10)
+    return f"What is this object? Press {keys or 'the key of its class, 1 to 9'}."
+
+
+def answers_in_words(right: Sequence[bool]) -> str:
+    """Say how often the classifier had guessed what was answered; "" before there are a few answers."""
+    if len(right) < _FEWEST_ANSWERS:
+        return ""
+    return f"It had guessed {sum(right)} of the last {len(right)} right; it asks about doubtful ones."
 
 
 def scores_rows(scores: ClassificationScores, names: Mapping[int, str]) -> list[list[str]]:

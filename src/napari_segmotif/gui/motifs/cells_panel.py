@@ -8,12 +8,13 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
+from ...common.words import count
 from ...motifs.cells import MotifCells
 from ..section import words
 from ..swatch import swatch_icon
 from .cell_raster import CellRaster
 from .scrolled import EDGE, scrolled
-from .words import count, motif_name
+from .words import motif_name
 
 _SAID = 24  # cells that are named in the text
 _NOTHING = "no cells yet"

@@ -9,13 +9,13 @@ from pathlib import Path
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
+from ...common.words import count
 from ...errors import SegmotifError
 from . import work
 from .bench import Bench, Shown
 from .found import Found
 from .recipe import describe
 from .script import as_python
-from .words import count
 
 _SUFFIX = ".segmotif"
 _FILTER = f"segmotif model (*{_SUFFIX})"

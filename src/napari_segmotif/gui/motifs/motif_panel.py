@@ -5,10 +5,11 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
+from ...common.words import sentence
 from ..section import enable, row, words
 from .found import Found
 from .motif_table import MotifRow, MotifTable
-from .words import found_in_words, messages_in_words, motif_name, seconds_in_words, sentence
+from .words import found_in_words, messages_in_words, motif_name, seconds_in_words
 
 
 class MotifPanel(QWidget):

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtGui import QColor, QImage
 
+from ...common.words import count
 from .decimation import column_edges, column_ranges
-from .words import count, motif_name, p_in_words
+from .words import motif_name, p_in_words
 
 F32 = NDArray[np.float32]
 

@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from ...common.progress import CancelToken
+from ...common.words import count
 from ...errors import InputError, SegmotifError
 from ...motifs.findings import FitState
 from ..runner import JobRunner
@@ -25,7 +26,7 @@ from .playing import MotifPlayer, current_frame, go_to_frame
 from .recipe import describe
 from .result_layers import MotifLayers
 from .video_panel import plane_in_view
-from .words import count, seconds_in_words, summary_in_words
+from .words import seconds_in_words, summary_in_words
 
 
 class MotifDetectorWidget(QWidget):

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...common.words import count, sentence
+
 PHASES = {
     "prepare": "Prepare",
     "compress": "Find cells",
@@ -55,11 +57,6 @@ def motif_name(index: int) -> str:
     return f"Motif {index + 1}"
 
 
-def count(number: int, thing: str) -> str:
-    """Say a number of things: "1 motif", "2,000 motifs"."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
-
-
 def seconds_in_words(n_frames: float, frame_rate: float) -> str:
     """Say how long some frames last: "1.03 s", "45 ms"."""
     seconds = n_frames / frame_rate
@@ -96,9 +93,3 @@ def summary_in_words(model: Result) -> str:
 def messages_in_words(messages: Sequence[str]) -> str:
     """Put a fit's messages for the user together, one a line."""
     return "\n".join(sentence(message) for message in messages if message)
-
-
-def sentence(text: str) -> str:
-    """Make a sentence of a message: a capital at its beginning, a full stop at its end."""
-    text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?)" else ".")

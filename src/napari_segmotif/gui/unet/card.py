@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .words import ANNOTATIONS, count, duration, reasons_in_words, score, sentence
+from ...common.words import count, sentence
+from .words import ANNOTATIONS, duration, reasons_in_words, score
 
 if TYPE_CHECKING:
     from ...common.metrics import ClassificationScores

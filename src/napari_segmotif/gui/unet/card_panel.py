@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from ...common.words import sentence
 from ..curve_plot import CurvePlot
 from ..plots import MatrixPlot
 from ..section import Section, words
@@ -17,7 +18,7 @@ from . import card
 from .curves import loss_curves, score_curves
 from .outputs import class_colors
 from .score_table import ScoreTable
-from .words import score, sentence
+from .words import score
 
 if TYPE_CHECKING:
     from ...unet.trained import TrainedUNet

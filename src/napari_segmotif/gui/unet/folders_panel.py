@@ -7,9 +7,9 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from ...common.words import count
 from ..section import row, words
 from .examples import FolderExamples
-from .words import count
 
 _SHOWN = 3
 

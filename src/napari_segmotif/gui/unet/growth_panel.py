@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from ...common.words import count, sentence
 from ..curve_plot import CurvePlot
 from ..section import enable, row, words
-from .words import count, sentence
 
 if TYPE_CHECKING:
     from ...unet.learning_curve import LearningCurve

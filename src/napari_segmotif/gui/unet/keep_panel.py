@@ -7,9 +7,9 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
+from ...common.words import sentence
 from ...errors import MissingExtraError
 from ..section import enable, row, words
-from .words import sentence
 
 _SUFFIX = ".segmotif"
 _MODELS = f"segmotif model (*{_SUFFIX})"

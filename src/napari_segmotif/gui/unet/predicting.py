@@ -12,6 +12,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog
 
 from ...batch.model_recipe import ModelReference
+from ...common.words import count, sentence
 from ...errors import InputError, SegmotifError
 from ..layers import LayerSnapshot, snapshot_image
 from ..source_file import file_of
@@ -23,7 +24,6 @@ from .explain_panel import ExplainPanel
 from .outputs import Outputs
 from .predict_panel import PredictPanel, Scope
 from .recipe import describe, explanation
-from .words import count, sentence
 
 if TYPE_CHECKING:
     from ...unet.segmenter import UNetSegmenter

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 
 from ...common.progress import CancelToken, Job
+from ...common.words import count, sentence
 from ...errors import SegmotifError
 from ...unet.parameters import Annotation
 from ...unet.reports import EpochReport
@@ -18,7 +19,7 @@ from ..pixel.classes import colors_of
 from . import work
 from .bench import Bench
 from .preview import Preview
-from .words import count, main_score, score, sentence
+from .words import main_score, score
 
 if TYPE_CHECKING:
     from ...unet.segmenter import UNetSegmenter

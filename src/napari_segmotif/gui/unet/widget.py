@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtWidgets import QApplication, QSizePolicy, QVBoxLayout, QWidget
 
+from ...common.words import count
 from ...errors import SegmotifError
 from ..results import add_annotation
 from ..runner import JobRunner
@@ -20,7 +21,7 @@ from .looking import Looking
 from .preview import Preview
 from .trainer import Trainer
 from .using import Using
-from .words import ANNOTATIONS, count, main_score, score
+from .words import ANNOTATIONS, main_score, score
 
 if TYPE_CHECKING:
     from ...unet.segmenter import UNetSegmenter

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...common.words import count, sentence
 from ...unet.parameters import Annotation
 from ...unet.reports import EpochReport
-from ..motifs.words import count, sentence
 
 if TYPE_CHECKING:
     from ...unet.configuration import Configuration

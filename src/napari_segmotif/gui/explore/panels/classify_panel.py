@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
 
 from ...section import enable, row
 from ...unet.score_table import ScoreTable
@@ -84,12 +84,18 @@ class ClassifyPanel(Panel):
         self.warning = Sentence(warning=True)
         self.strategy = Choice(STRATEGIES, "Which objects are worth a click.")
         self.suggest = QPushButton("Show the next object")
+        self.live = QCheckBox("Live: learn from each answer and go on")
+        self.live.setChecked(True)
+        self.live.setToolTip(
+            "When an object that was shown gets its class, the classifier learns it and shows the next one. "
+            "Press “Show the next object” to pass over one that you are not sure of."
+        )
         self.save, self.load = QPushButton("Save classifier…"), QPushButton("Load…")
         self.add(row(self.pick, self.give, self.from_clusters), self.hint, self.classes, row(self.clear))
         self.add_fields(("Learn by", self.method))
         self.add(row(self.train, self.save, self.load), self.trained)
         self.add_fields(("Next object", self.strategy))
-        self.add(row(self.suggest))
+        self.add(row(self.suggest), self.live)
         self.add_fields(("Test on", self.hold_out))
         self.add(row(self.check), self.judged, self.scores, self.warning)
         for button, signal in (
@@ -137,7 +143,7 @@ class ClassifyPanel(Panel):
         enable(
             self.suggest,
             no_table or no_suggestion,
-            "Go to an object whose class would teach the classifier most. Give it a class, and train again.",
+            "Go to an object whose class would teach the classifier most, and give it a class with its key.",
         )
         enable(self.save, no_model, "Keep the classifier in a file, for other images and `segmotif objects`.")
         enable(self.load, no_loading, "Open a classifier that was saved.")

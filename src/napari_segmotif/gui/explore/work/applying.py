@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from ....common.words import count
 from ....errors import SegmotifError
 from .. import jobs
 from ..bench import Bench
@@ -12,7 +13,7 @@ from ..image.class_layer import show_column_image
 from ..inputs import take
 from ..jobs import Applied
 from ..recipe import describe_applied
-from ..words import class_counts, count, picked_in_words
+from ..words import class_counts, picked_in_words
 from .classifying import NO_MODEL, Classifying
 
 

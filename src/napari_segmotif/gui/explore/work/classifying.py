@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ....common.words import count
 from ...pixel.classes import renamed
 from .. import jobs
 from ..bench import Bench
 from ..findings import CONFIDENCE, PREDICTED
 from ..jobs import Predicted, Trained
 from ..panels.object_classes import entries_for, new_entry
-from ..words import count, scores_rows
+from ..words import scores_rows
+from .asking import Asking
 from .picking import Picking
 
 if TYPE_CHECKING:
@@ -41,20 +42,21 @@ class Classifying:
     def __init__(self, bench: Bench, on_change: Callable[[], object]) -> None:
         self._bench = bench
         self._on_change = on_change
-        self._suggested: list[int] = []
         self.saved: Path | None = None
         self.picking = Picking(bench, self._on_classes)
+        self.asking = Asking(bench, self.picking, self._how_to_train, self._take)
         panel = bench.form.classify
         panel.train_clicked.connect(self.train)
         panel.check_clicked.connect(self.check)
-        panel.suggest_clicked.connect(self.suggest)
+        panel.suggest_clicked.connect(self.asking.ask)
         panel.save_wanted.connect(self.save)
         panel.load_wanted.connect(self.load)
-        panel.strategy.currentIndexChanged.connect(lambda _index: self._on_strategy())
+        panel.strategy.currentIndexChanged.connect(lambda _index: self.update())
+        panel.live.toggled.connect(lambda _on: self.update())
 
     def forget(self) -> None:
         """There is another table: the classifier stays, what it said of the last table goes."""
-        self._suggested.clear()
+        self.asking.forget()
         panel = self._bench.form.classify
         panel.show_scores([], "", [])
         panel.trained.say("" if self._bench.found.classifier is None else _EARLIER)
@@ -62,27 +64,14 @@ class Classifying:
 
     def train(self) -> None:
         """Learn the classes that objects were given, and tell those of all."""
-        bench, panel = self._bench, self._bench.form.classify
-        table, classes = bench.table(), self.picking.classes
-        options = {
-            "class_names": panel.classes.names,
-            "class_colors": panel.classes.colors,
-            "from_clusters": bench.found.from_clusters,
-        }
+        bench = self._bench
 
         def done(trained: Trained) -> None:
-            self.saved = None
-            self._take(trained)
-            n = count(int((classes > 0).sum()), "object")
-            known = self._not_checked(trained.classifier)
-            text = f"Learned from {n}. All objects have a class now, see “Found”."
-            panel.trained.say(" ".join([text, *known]))
+            known = self._take(trained)
             bench.say_all("Trained. “How good is it?” tests it; “Show the next object” asks for more.", known)
 
-        columns = bench.found.columns(table)
-        bench.start(
-            partial(jobs.train, table, classes, panel.method.key, columns, options), "Train", on_result=done
-        )
+        job = partial(jobs.train, bench.table(), self.picking.classes, *self._how_to_train())
+        bench.start(job, "Train", on_result=done)
 
     def check(self) -> None:
         """Measure how good the classifier is."""
@@ -104,22 +93,6 @@ class Classifying:
             bench.say(first)
 
         bench.start(partial(jobs.validate, classifier, panel.hold_out.key), "How good is it?", on_result=done)
-
-    def suggest(self) -> None:
-        """Go to the object whose class would teach the classifier most."""
-        bench, panel = self._bench, self._bench.form.classify
-        classifier = bench.found.classifier
-        if bench.session.table is None or self._go_to_next():
-            return
-        table, classes = bench.table(), self.picking.classes
-
-        def done(rows: NDArray[np.int64]) -> None:
-            self._suggested = [int(row) for row in rows]
-            if not self._go_to_next():
-                bench.say("Every object has a class already.")
-
-        job = partial(jobs.suggest, classifier, table, classes, panel.strategy.key)
-        bench.start(job, "Look for the next object", on_result=done)
 
     def tell(self) -> None:
         """Tell the classes of the objects in the open table."""
@@ -179,45 +152,44 @@ class Classifying:
         model = bench.found.classifier
         busy = bench.busy
         no_model = "" if model is not None else NO_MODEL
+        learns = panel.live.isChecked() and not few
         panel.set_available(
             no_table=no_table,
             no_giving=no_class or ("" if selected else "select objects in the plot or the image."),
             no_clusters="" if bench.session.column("cluster") is not None else "find clusters first.",
             no_training=busy or few,
             no_model=busy or no_model,
-            no_suggestion=busy or (no_model if panel.strategy.key == "uncertainty" else ""),
+            no_suggestion=busy or (no_model if panel.strategy.key == "uncertainty" and not learns else ""),
             no_check=busy or no_model,
             no_loading=busy,
         )
 
-    def _on_strategy(self) -> None:
-        self._suggested.clear()
-        self.update()
-
     def _on_classes(self) -> None:
-        self._suggested = [row for row in self._suggested if not self.picking.classes[row]]
         self._on_change()
+        self.asking.on_classes()
 
-    def _go_to_next(self) -> bool:
-        """Go to the next suggested object that has no class yet; False where there is none."""
-        bench, classes = self._bench, self.picking.classes
-        while self._suggested:
-            row = self._suggested.pop(0)
-            if not classes[row]:
-                bench.form.classify.pick.setChecked(True)
-                bench.views.go_to(row)
-                names = bench.form.classify.classes.names
-                keys = ", ".join(f"{key}: {name}" for key, name in names.items() if key < 10)
-                bench.say(f"What is this object? Press {keys}.")
-                return True
-        return False
+    def _how_to_train(self) -> tuple[Any, ...]:
+        """Method, columns and options of `jobs.train`, as they are set now."""
+        bench, panel = self._bench, self._bench.form.classify
+        options = {
+            "class_names": panel.classes.names,
+            "class_colors": panel.classes.colors,
+            "from_clusters": bench.found.from_clusters,
+        }
+        return panel.method.key, bench.found.columns(bench.table()), options
 
-    def _take(self, trained: Trained) -> None:
-        bench = self._bench
+    def _take(self, trained: Trained) -> tuple[str, ...]:
+        """Work with a new classifier; returns what could not be checked before."""
+        bench, panel = self._bench, self._bench.form.classify
+        self.saved = None
         bench.found.classifier, bench.found.validation = trained.classifier, None
-        bench.form.classify.show_scores([], "", [])
-        self._suggested.clear()
+        panel.show_scores([], "", [])
+        self.asking.on_trained(trained.classes)
         self._show(trained.predicted)
+        n = count(int((trained.classes > 0).sum()), "object")
+        known = self._not_checked(trained.classifier)
+        panel.trained.say(" ".join([f"Learned from {n}. All objects have a class now, see “Found”.", *known]))
+        return known
 
     def _show(self, predicted: Predicted) -> None:
         bench = self._bench

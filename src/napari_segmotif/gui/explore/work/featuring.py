@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ....common.words import count
 from ....explore.tables import feature_columns
 from .. import jobs
 from ..bench import Bench
 from ..findings import channels_of
-from ..words import count
 
 if TYPE_CHECKING:
     from ....explore.correlation import Pruning

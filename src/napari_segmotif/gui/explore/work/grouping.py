@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....common.words import count
 from ....explore.tables import CLUSTER
 from .. import jobs
 from ..bench import Bench
-from ..words import EMBEDDINGS, count, first_sentence, marked
+from ..words import EMBEDDINGS, first_sentence, marked
 
 if TYPE_CHECKING:
     from ....explore.clusters.clustering import Clustering

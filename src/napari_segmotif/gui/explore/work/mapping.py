@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ....common.words import count
 from .. import jobs
 from ..bench import Bench
 from ..findings import channels_of
-from ..words import EMBEDDINGS, count, feature_in_words, first_sentence, marked, share
+from ..words import EMBEDDINGS, feature_in_words, first_sentence, marked, share
 
 if TYPE_CHECKING:
     from ....explore.mapping.embedding import Embedding

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from napari.layers import Image, Labels
 
+from ....common.words import count
 from ....errors import InputError, SegmotifError
 from ....explore.tables import CLASS
 from ...pixel.classes import renamed
@@ -24,7 +25,7 @@ from ..kept_classes import KeptClasses, keep_classes
 from ..panels.object_classes import entries_for
 from ..panels.objects_panel import misfits
 from ..table_links import Candidate, TableLink
-from ..words import count, measured_in_words
+from ..words import measured_in_words
 
 MEASURE = "Measure"
 

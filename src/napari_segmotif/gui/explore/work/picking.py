@@ -30,6 +30,8 @@ class Picking:
     def __init__(self, bench: Bench, on_change: Callable[[], object]) -> None:
         self._bench = bench
         self._on_change = on_change
+        self.colors_stay = False
+        """Whether objects keep their colours when one is given a class: all have that which was found."""
         panel = bench.form.classify
         panel.pick_toggled.connect(self._on_pick)
         panel.give_clicked.connect(self.give_to_selection)
@@ -113,7 +115,7 @@ class Picking:
             bench.found.from_clusters = False
         bench.session.set_column(CLASS, classes if classes.any() else None)
         self.show_counts()
-        if classes.any():
+        if classes.any() and not self.colors_stay:
             bench.views.color_by(CLASS)
         self._on_change()
 
@@ -129,10 +131,11 @@ class Picking:
         if not bench.form.classify.pick.isChecked() or bench.session.current < 0:
             return
         row = bench.session.current
-        self.give([row], key)
         label = int(bench.table()["label"].iloc[row])
+        self._add_entries([key])
         name = bench.form.classify.classes.names.get(key, "")
         bench.say(f"Object {label}: {name}." if key else f"Object {label} has no class any more.")
+        self.give([row], key)  # last: whoever hears of it may have more to say
 
     def _on_pick(self, on: bool) -> None:
         panel = self._bench.form.classify

@@ -13,7 +13,7 @@ import pytest
 
 from napari_segmotif import open_image
 from napari_segmotif.gui import samples
-from napari_segmotif.gui.pixel.classes import from_metadata
+from napari_segmotif.gui.classes.entries import from_metadata
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "make_sample_data.py"
 LOADERS = {"nuclei_2d": samples.nuclei_2d, "nuclei_3d": samples.nuclei_3d, "tissue": samples.tissue}

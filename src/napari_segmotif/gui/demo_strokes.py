@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .pixel.classes import ClassEntry
+from .classes.entries import ClassEntry
 
 Point = tuple[int, int]
 Stroke = Sequence[Point]  # (y, x) from stop to stop of the brush

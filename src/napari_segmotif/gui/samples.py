@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.image_io import open_image
-from .pixel.classes import METADATA_KEY, ClassEntry, colors_of, default_color, to_metadata
+from .classes.entries import METADATA_KEY, ClassEntry, colors_of, default_color, to_metadata
 from .results import label_colormap
 
 FOLDER = Path(__file__).resolve().parent.parent / "sample_data"

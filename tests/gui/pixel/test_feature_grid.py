@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
+from napari_segmotif.gui.classes.entries import ClassEntry, starting_classes, with_labels
 from napari_segmotif.gui.pixel.class_table import ClassTable
-from napari_segmotif.gui.pixel.classes import ClassEntry, starting_classes, with_labels
 from napari_segmotif.gui.pixel.feature_grid import FeatureGrid
 from napari_segmotif.gui.pixel.feature_text import PLAIN_NAMES, PRESETS, Preset
 from napari_segmotif.gui.pixel.keeping import arguments_of
@@ -98,7 +98,7 @@ def test_classes_keep_gaps_names_and_colours(table: ClassTable, qtbot: QtBot) ->
 
 
 def test_renaming_in_the_table_and_refusing_an_empty_name(table: ClassTable, qtbot: QtBot) -> None:
-    item = table._table.item(0, 1)
+    item = table.table.item(0, 1)
     with qtbot.waitSignal(table.changed):
         item.setText("Tumour")
     assert table.entries[0].name == "Tumour"
@@ -109,15 +109,15 @@ def test_renaming_in_the_table_and_refusing_an_empty_name(table: ClassTable, qtb
 
 def test_counts_are_shown_per_class(table: ClassTable) -> None:
     table.set_counts({2: StrokeCount(1234, 5)})
-    assert table._table.item(1, 2).text() == "1,234"
-    assert table._table.item(1, 3).text() == "5"
-    assert table._table.item(0, 2).text() == "–"
+    assert table.table.item(1, 2).text() == "1,234"
+    assert table.table.item(1, 3).text() == "5"
+    assert table.table.item(0, 2).text() == "–"
 
 
 def test_a_table_that_cannot_be_used_says_why(table: ClassTable) -> None:
     table.set_available("open an image first.")
-    assert not table._add.isEnabled()
-    assert "open an image first" in table._add.toolTip()
+    assert not table.add.isEnabled()
+    assert "open an image first" in table.add.toolTip()
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)

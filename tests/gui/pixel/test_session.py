@@ -15,8 +15,8 @@ from napari_segmotif.batch.recipe import ObjectParameters
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import AnnotationError, InputError, NotFittedError
+from napari_segmotif.gui.classes.entries import starting_classes
 from napari_segmotif.gui.pixel import warm_up
-from napari_segmotif.gui.pixel.classes import starting_classes
 from napari_segmotif.gui.pixel.feature_text import in_plain_names
 from napari_segmotif.gui.pixel.intent import Counted, Intent, Pair
 from napari_segmotif.gui.pixel.live_region import MAX_LIVE_PIXELS, live_blocks

@@ -49,7 +49,7 @@ def test_strokes_give_a_live_result_equal_to_the_classifier(
     assert segmentation.metadata["segmotif"]["tool"] == "pixel"
     assert viewer.layers.selection.active is annotation  # the brush stays where it was
     counts = {int(c): int((annotation.data == c).sum()) for c in (1, 2)}
-    assert widget.form.table._table.item(0, 2).text() == f"{counts[1]:,}"
+    assert widget.form.table.table.item(0, 2).text() == f"{counts[1]:,}"
 
 
 def test_undo_redo_and_erase_are_followed(
@@ -201,7 +201,7 @@ def test_class_table_and_layers_follow_each_other(
     annotation.selected_label = 1
     assert table.current_label == 1
     annotation.mode = "pan_zoom"
-    table._table.setCurrentCell(1, 1)
+    table.table.setCurrentCell(1, 1)
     assert annotation.selected_label == 2
     assert annotation.mode == "paint"
     paint_stroke(viewer, annotation, [(44, 60)], label=5, brush=3)  # a label that has no row
@@ -211,7 +211,7 @@ def test_class_table_and_layers_follow_each_other(
     table.ask_color(2)
     for one in (annotation, layer(viewer, "segmentation")):
         np.testing.assert_allclose(one.get_color(2)[:3], (0, 1, 0), atol=0.01)
-    table._table.item(0, 1).setText("Nucleus")
+    table.table.item(0, 1).setText("Nucleus")
     assert widget.session.require().class_names_[1] == "Nucleus"
     assert widget.form.objects._class.itemText(0) == "Nucleus"
     table.select(5)
@@ -232,7 +232,7 @@ def test_save_load_and_apply_to_another_layer(
 ) -> None:
     widget, _annotation = painted
     before = layer(viewer, "segmentation").data.copy()
-    widget.form.table._table.item(0, 1).setText("Nucleus")
+    widget.form.table.table.item(0, 1).setText("Nucleus")
     widget.keeping.save(tmp_path / "model.segmotif")
     settled(widget, qtbot)
     other = docked(viewer)
@@ -266,7 +266,7 @@ def test_several_images_train_one_classifier(viewer: Viewer, qtbot: QtBot, paint
     assert one is not None
     paint_stroke(viewer, one, [(8, 6), (12, 18)], label=1, brush=3)
     settled(widget, qtbot)
-    widget.form.table._table.item(0, 1).setText("Nucleus")
+    widget.form.table.table.item(0, 1).setText("Nucleus")
     viewer.add_image(second, name="second")
     widget.form.data.image.choose(viewer.layers["second"])
     assert [p.annotation for p in widget.form.data.pairs] == [

@@ -13,8 +13,8 @@ from unet_scene import PREVIEW, Double, discs, docked, names, picture, scene, se
 
 from napari_segmotif.common.image_io import write_image
 from napari_segmotif.errors import AnnotationError
+from napari_segmotif.gui.data_panel import DataPanel
 from napari_segmotif.gui.layers import snapshot_image
-from napari_segmotif.gui.pixel.data_panel import DataPanel
 from napari_segmotif.gui.results import is_result, show_result
 from napari_segmotif.gui.unet import data_panel
 

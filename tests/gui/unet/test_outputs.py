@@ -11,8 +11,8 @@ from napari import Viewer
 from qtpy.QtWidgets import QApplication
 from result_scene import Known, host, layer, names, squares, trained
 
+from napari_segmotif.gui.classes.entries import from_metadata
 from napari_segmotif.gui.layers import snapshot_image
-from napari_segmotif.gui.pixel.classes import from_metadata
 from napari_segmotif.gui.source_file import file_of
 from napari_segmotif.gui.unet.outputs import Outputs
 from napari_segmotif.gui.unet.predict_panel import PredictWish

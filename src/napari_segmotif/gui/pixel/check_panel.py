@@ -19,10 +19,10 @@ from qtpy.QtWidgets import (
 )
 
 from ...pixel.validation import ValidationReport
+from ..classes.entries import ClassEntry, with_labels
 from ..plots import BarPlot, MatrixPlot
 from ..section import enable, row, words
 from ..swatch import swatch_icon
-from .classes import ClassEntry, with_labels
 from .feature_text import in_plain_names
 
 _COLUMNS = ("Class", "Precision", "Recall", "F1", "Jaccard")

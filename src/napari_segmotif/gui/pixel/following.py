@@ -8,10 +8,10 @@ from typing import Any
 from qtpy.QtCore import QObject
 
 from ...errors import SegmotifError
+from ..classes.entries import starting_classes, with_labels
 from ..layers import LayerSnapshot
 from ..source_file import FileOfLayer, file_of
 from ..view import visible_region
-from .classes import starting_classes, with_labels
 from .intent import Counted
 from .live_region import Region
 from .outputs import SEGMENTATION

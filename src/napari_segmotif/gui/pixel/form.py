@@ -10,12 +10,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ..data_panel import DataPanel
 from ..runner import JobRunner
 from ..section import Section, row, words
 from ..sectioned_form import SectionedForm
 from .check_panel import ImportancePanel, NextPanel, ValidationPanel
 from .class_table import ClassTable
-from .data_panel import DataPanel
 from .feature_grid import FeatureGrid
 from .model_panel import ModelPanel
 from .objects_panel import ObjectsPanel

@@ -15,7 +15,8 @@ from ...common.axes import ImageSource
 from ...pixel.features import PixelFeatures
 from ...pixel.parameters import ForestParameters
 from ...pixel.strokes import count_strokes
-from .classes import ClassEntry, Counts, check_counts, names_of
+from ..classes.entries import ClassEntry, names_of
+from .painted import Counts, check_counts
 from .sparse import copied
 
 

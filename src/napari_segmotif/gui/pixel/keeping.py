@@ -13,8 +13,8 @@ from ...common.progress import CancelToken, Job
 from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
 from ...pixel.features import PixelFeatures
+from ..classes.entries import colors_of, names_of
 from ..source_file import file_of
-from .classes import colors_of, names_of
 from .model_panel import ModelPanel
 from .outputs import SEGMENTATION
 from .recipe import recipe_of

@@ -15,8 +15,8 @@ from ...common.axes import ImageSource
 from ...common.progress import CancelToken, Job
 from ...errors import InputError, SegmotifError
 from ...pixel.classifier import PixelClassifier
+from ..classes.entries import names_of
 from ..source_file import file_of
-from .classes import names_of
 from .recipe import describe
 from .workbench import Workbench
 

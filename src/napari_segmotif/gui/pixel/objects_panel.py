@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
 )
 
 from ...batch.recipe import ObjectParameters
+from ..classes.entries import ClassEntry
 from ..section import enable, row, words
 from ..swatch import swatch_icon
-from .classes import ClassEntry
 
 
 class ObjectsPanel(QWidget):

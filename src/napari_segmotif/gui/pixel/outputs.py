@@ -13,9 +13,9 @@ from napari.utils.colormaps import Colormap
 
 from ...batch.recipe import METADATA_KEY, Description, ModelReference
 from ...pixel.prediction import Output, Prediction
+from ..classes.entries import ClassEntry, colors_of, names_of, with_labels
 from ..layers import LayerSnapshot
 from ..results import label_colormap, result_layer, show_probabilities, show_result
-from .classes import ClassEntry, colors_of, names_of, with_labels
 from .live_region import Region
 
 SEGMENTATION: Output = "labels"

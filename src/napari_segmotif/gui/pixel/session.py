@@ -21,7 +21,7 @@ from ...pixel.classifier import PixelClassifier
 from ...pixel.feature_cache import FeatureCache
 from ...pixel.parameters import ForestParameters
 from ...pixel.prediction import Output, Prediction
-from .classes import ClassEntry, colors_of, names_of
+from ..classes.entries import ClassEntry, colors_of, names_of
 from .intent import Counted, Intent, cannot_train, count
 from .live_region import Region, live_blocks
 

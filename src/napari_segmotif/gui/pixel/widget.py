@@ -12,12 +12,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QSizePolicy, QVBoxLayout, 
 
 from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
-from ..results import add_annotation
-from ..runner import JobRunner
-from ..section import enable
-from ..teardown import teardown_on_close
-from .checks import Checks, Importances
-from .classes import (
+from ..classes.entries import (
     METADATA_KEY,
     ClassEntry,
     colors_of,
@@ -25,7 +20,12 @@ from .classes import (
     starting_classes,
     to_metadata,
 )
-from .data_panel import PairOfLayers
+from ..data_panel import PairOfLayers
+from ..results import add_annotation
+from ..runner import JobRunner
+from ..section import enable
+from ..teardown import teardown_on_close
+from .checks import Checks, Importances
 from .feature_text import in_plain_names
 from .following import Following
 from .form import PixelForm

@@ -13,11 +13,11 @@ from napari.utils.notifications import show_warning
 from ...common.axes import COLOR_NAMES
 from ...common.progress import CancelToken, Job
 from ...errors import AnnotationError, InputError, SegmotifError
+from ..data_panel import DataPanel, PairOfLayers
 from ..layers import LayerSnapshot, snapshot_image, snapshot_labels
 from ..runner import JobRunner
 from .class_table import ClassTable
 from .copies import Copies
-from .data_panel import DataPanel, PairOfLayers
 from .feature_grid import FeatureGrid
 from .intent import Intent, Pair
 from .outputs import OutputLayers

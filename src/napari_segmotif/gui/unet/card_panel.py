@@ -12,12 +12,12 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from ...common.words import sentence
 from ..curve_plot import CurvePlot
 from ..plots import MatrixPlot
+from ..score_table import ScoreTable
 from ..section import Section, words
 from ..swatch import swatch_icon
 from . import card
 from .curves import loss_curves, score_curves
 from .outputs import class_colors
-from .score_table import ScoreTable
 from .words import score
 
 if TYPE_CHECKING:

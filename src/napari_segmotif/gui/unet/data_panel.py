@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
 
 from ...errors import AnnotationError
 from ...unet.parameters import Annotation
+from ..classes.entries import from_metadata
+from ..data_panel import DataPanel, PairOfLayers, annotation_shape, fits
 from ..layers import LayerSnapshot, snapshot_image
-from ..pixel.classes import from_metadata
-from ..pixel.data_panel import DataPanel, PairOfLayers, annotation_shape, fits
 from ..results import is_result
 from ..section import words
 from .examples import Examples, LabelsOfLayer, LayerExamples, LayerPair, entries_of

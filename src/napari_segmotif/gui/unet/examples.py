@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...batch.pairs import OpenedPairs, Pair, match_pairs, open_pairs
 from ...common.axes import COLOR_NAMES, ImageSource
 from ...errors import InputError
-from ..pixel.classes import ClassEntry, names_of
+from ..classes.entries import ClassEntry, names_of
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from napari.utils.colormaps import Colormap
 from ...batch.model_recipe import ModelReference
 from ...batch.recipe_file import METADATA_KEY
 from ...batch.unet_recipe import UNetDescription
+from ..classes.entries import METADATA_KEY as CLASSES_KEY
+from ..classes.entries import ClassEntry, default_color, to_metadata
 from ..layers import LayerSnapshot, find_layer, unwrapped
-from ..pixel.classes import METADATA_KEY as CLASSES_KEY
-from ..pixel.classes import ClassEntry, default_color, to_metadata
 from ..placement import with_channel_axis
 from ..results import Kind, label_colormap, result_layer, show_probabilities, show_result
 from ..turns import Turns

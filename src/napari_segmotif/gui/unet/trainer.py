@@ -14,8 +14,8 @@ from ...common.words import count, sentence
 from ...errors import SegmotifError
 from ...unet.parameters import Annotation
 from ...unet.reports import EpochReport
+from ..classes.entries import colors_of
 from ..layers import LayerSnapshot
-from ..pixel.classes import colors_of
 from . import work
 from .bench import Bench
 from .preview import Preview

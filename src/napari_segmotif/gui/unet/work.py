@@ -11,7 +11,7 @@ from ...batch.pairs import OpenedPairs
 from ...common.progress import CancelToken, Job, Progress
 from ...unet.parameters import Annotation, NetworkParameters, UNetParameters
 from ...unet.reports import EpochReport
-from ..pixel.classes import colors_of
+from ..classes.entries import colors_of
 from .examples import Examples, FolderExamples, find_files
 from .words import ANNOTATIONS
 

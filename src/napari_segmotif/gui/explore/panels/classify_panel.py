@@ -8,8 +8,8 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
 
+from ...score_table import ScoreTable
 from ...section import enable, row
-from ...unet.score_table import ScoreTable
 from .object_classes import ObjectClassTable
 from .panel import Choice, Panel, Sentence
 

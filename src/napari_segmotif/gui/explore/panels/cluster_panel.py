@@ -8,9 +8,9 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
+from ...score_table import ScoreTable
 from ...section import enable, row
 from ...swatch import swatch_icon
-from ...unet.score_table import ScoreTable
 from ..point_colors import class_code
 from ..words import CLUSTERINGS, SPACES
 from .panel import Choice, Panel, Sentence

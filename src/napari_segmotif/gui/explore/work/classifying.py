@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....common.words import count
-from ...pixel.classes import renamed
+from ...classes.entries import renamed
 from .. import jobs
 from ..bench import Bench
 from ..findings import CONFIDENCE, PREDICTED

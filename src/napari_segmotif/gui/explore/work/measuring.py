@@ -14,7 +14,7 @@ from napari.layers import Image, Labels
 from ....common.words import count
 from ....errors import InputError, SegmotifError
 from ....explore.tables import CLASS
-from ...pixel.classes import renamed
+from ...classes.entries import renamed
 from .. import jobs
 from ..bench import Bench
 from ..findings import channels_of

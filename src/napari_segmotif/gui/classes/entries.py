@@ -1,13 +1,10 @@
-"""The classes a user paints: label, name and colour, and how much of each is painted. No Qt in here."""
+"""The classes a user names: label, name and colour. No Qt in here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-
-from ...errors import AnnotationError
-from ...pixel.strokes import StrokeCount
 
 #: Colours that stay apart for colour-blind eyes, and stand out on stained tissue and on fluorescence alike.
 PALETTE = (
@@ -22,21 +19,16 @@ PALETTE = (
     "#b5651d",
     "#9aa5b1",
 )
-#: More labels than this in an annotation are objects, not classes.
-MAX_CLASSES = 64
 METADATA_KEY = "segmotif_classes"
 
 
 @dataclass(frozen=True)
 class ClassEntry:
-    """One class: the label it is painted with (1 or more), what it is called, and its colour "#rrggbb"."""
+    """One class: its label (1 or more), what it is called, and its colour "#rrggbb"."""
 
     label: int
     name: str
     color: str
-
-
-Counts = Mapping[int, StrokeCount]
 
 
 def default_color(label: int) -> str:
@@ -92,18 +84,3 @@ def from_metadata(metadata: Mapping[str, Any]) -> tuple[ClassEntry, ...]:
     """Return the classes kept in an annotation layer's metadata; empty where there are none."""
     kept = metadata.get(METADATA_KEY, ())
     return tuple(ClassEntry(int(e["label"]), str(e["name"]), str(e["color"])) for e in kept)
-
-
-def check_counts(counts: Counts) -> None:
-    """Refuse an annotation that cannot be one.
-
-    Raises
-    ------
-    AnnotationError
-        Where there are more labels than a user can have painted as classes.
-    """
-    if len(counts) > MAX_CLASSES:
-        raise AnnotationError(
-            f"an annotation has at most {MAX_CLASSES} classes; this looks like a layer of objects: choose "
-            f"another annotation layer, or make a new one (got {len(counts)} labels)"
-        )

@@ -10,12 +10,12 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from ...errors import AnnotationError, InputError, SegmotifError
-from ..axes_text import axes_in_words, possible_axes, size_in_words
-from ..layer_choice import LayerChoice
-from ..layers import LayerSnapshot, guess_axes, snapshot_image
-from ..results import is_result
-from ..section import enable, row, words
+from ..errors import AnnotationError, InputError, SegmotifError
+from .axes_text import axes_in_words, possible_axes, size_in_words
+from .layer_choice import LayerChoice
+from .layers import LayerSnapshot, guess_axes, snapshot_image
+from .results import is_result
+from .section import enable, row, words
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_segmotif import run_job
 from napari_segmotif.common.object_metrics import IOU_THRESHOLDS, ObjectScores, dice, match_objects
-from napari_segmotif.unet.decoding import Decoder
+from napari_segmotif.unet.objects.decoding import Decoder
 from napari_segmotif.unet.segmenter import UNetSegmenter
 from unet_data import Images
 from unet_training import cost

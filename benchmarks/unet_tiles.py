@@ -10,8 +10,8 @@ import tifffile
 
 from napari_segmotif import ImageSource, run_job
 from napari_segmotif.common.object_metrics import match_objects
+from napari_segmotif.unet.objects.stitching import instances_by_blocks
 from napari_segmotif.unet.segmenter import UNetSegmenter
-from napari_segmotif.unet.stitching import instances_by_blocks
 from unet_data import DATA, Asked, split
 from unet_figures import Figure, report
 from unet_training import any_model
@@ -69,7 +69,7 @@ def mosaic(names: Sequence[str], columns: int) -> np.ndarray:
 
 def predictor(model: UNetSegmenter, image: np.ndarray, side: Sequence[int]) -> Any:
     """What says the maps of regions of an image, in tiles of a size."""
-    from napari_segmotif.unet.torch_inference import TilePredictor
+    from napari_segmotif.unet.inference.torch_inference import TilePredictor
 
     trained = model.model_
     return TilePredictor(

@@ -69,10 +69,10 @@ if TYPE_CHECKING:
     from .pixel.prediction import Prediction
     from .pixel.suggestion import Suggestion
     from .pixel.validation import ValidationReport
-    from .unet.prediction import UNetPrediction
-    from .unet.reports import EpochReport, ExamplePrediction
+    from .unet.inference.prediction import UNetPrediction
+    from .unet.learning.reports import EpochReport, ExamplePrediction
+    from .unet.learning.validation import ValidationTable
     from .unet.segmenter import UNetSegmenter
-    from .unet.validation import ValidationTable
 
     __version__: str
 
@@ -190,10 +190,10 @@ _PUBLIC = {
     "pixel.prediction": "Prediction",
     "pixel.suggestion": "Suggestion",
     "pixel.validation": "ValidationReport",
-    "unet.prediction": "UNetPrediction",
-    "unet.reports": "EpochReport ExamplePrediction",
+    "unet.inference.prediction": "UNetPrediction",
+    "unet.learning.reports": "EpochReport ExamplePrediction",
     "unet.segmenter": "UNetSegmenter",
-    "unet.validation": "ValidationTable",
+    "unet.learning.validation": "ValidationTable",
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names.split()}
 

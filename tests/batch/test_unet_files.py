@@ -15,7 +15,7 @@ from napari_segmotif.batch.unet_evaluation import evaluate_iter
 from napari_segmotif.batch.unet_files import predict_unet_file_iter, predict_unet_files_iter
 from napari_segmotif.batch.unet_recipe import UNetJobParameters, UNetRecipe
 from napari_segmotif.batch.unet_training import TrainingFiles, train_unet_iter
-from napari_segmotif.unet.reports import EpochReport
+from napari_segmotif.unet.learning.reports import EpochReport
 from napari_segmotif.unet.segmenter import UNetSegmenter
 
 TINY = {

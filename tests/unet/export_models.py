@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_segmotif.unet.configuration import Configuration
-from napari_segmotif.unet.decoding import Decoder
-from napari_segmotif.unet.heads import Heads
+from napari_segmotif.unet.network.configuration import Configuration
+from napari_segmotif.unet.network.heads import Heads
+from napari_segmotif.unet.network.torch_building import new_network
+from napari_segmotif.unet.objects.decoding import Decoder
 from napari_segmotif.unet.parameters import UNetParameters
-from napari_segmotif.unet.torch_building import new_network
 from napari_segmotif.unet.trained import TrainedUNet, network_arguments
 
 STRIDES = {2: ((2, 2), (2, 2)), 3: ((1, 2, 2), (2, 2, 2))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_segmotif.unet.heads import Heads
+from napari_segmotif.unet.network.heads import Heads
 
 HEADS_2D = Heads((0, 1), True, 2)
 HEADS_3D = Heads((0, 1), True, 3)

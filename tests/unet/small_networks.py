@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_segmotif.unet.decoding import Decoder
-from napari_segmotif.unet.heads import Heads
+from napari_segmotif.unet.network.heads import Heads
+from napari_segmotif.unet.network.torch_network import UNet
+from napari_segmotif.unet.objects.decoding import Decoder
 from napari_segmotif.unet.parameters import UNetParameters
-from napari_segmotif.unet.torch_network import UNet
 
 HEADS = Heads((0, 1), True, 2)
 STRIDES = ((2, 2), (2, 2))

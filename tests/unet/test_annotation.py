@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_segmotif.common.simulation import simulate_nuclei_2d, simulate_nuclei_3d, simulate_tissue
-from napari_segmotif.unet.annotation import as_labels, describe_annotation, guess_annotation
-from napari_segmotif.unet.label_counts import count_labels, counts_along, ignore_labels, object_boxes
+from napari_segmotif.unet.training_data.annotation import as_labels, describe_annotation, guess_annotation
+from napari_segmotif.unet.training_data.label_counts import (
+    count_labels,
+    counts_along,
+    ignore_labels,
+    object_boxes,
+)
 
 NUCLEI = simulate_nuclei_2d((192, 192), n_nuclei=14)
 STACK = simulate_nuclei_3d((6, 96, 96), n_nuclei=12)

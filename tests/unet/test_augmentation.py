@@ -12,8 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_segmotif.unet.augmentation import Geometry, draw_geometry, take_patch, vary_intensity
 from napari_segmotif.unet.parameters import AugmentationParameters
+from napari_segmotif.unet.training_data.augmentation import (
+    Geometry,
+    draw_geometry,
+    take_patch,
+    vary_intensity,
+)
 
 NOTHING = AugmentationParameters(
     flip=False,

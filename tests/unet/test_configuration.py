@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_segmotif.errors import InputError
-from napari_segmotif.unet.configuration import Configuration, configure
-from napari_segmotif.unet.object_size import typical_diameter
+from napari_segmotif.unet.network.configuration import Configuration, configure
 from napari_segmotif.unet.parameters import UNetParameters
-from napari_segmotif.unet.samples import Sample
+from napari_segmotif.unet.training_data.object_size import typical_diameter
+from napari_segmotif.unet.training_data.samples import Sample
 
 
 def sample(*shape: int, side: int = 20) -> Sample:

@@ -15,8 +15,8 @@ from skimage.measure import regionprops
 from napari_segmotif.common.object_metrics import ObjectScores, match_objects
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.unet.decoding import Decoder, DecoderChoice, choose_decoder
-from napari_segmotif.unet.heads import Heads
+from napari_segmotif.unet.network.heads import Heads
+from napari_segmotif.unet.objects.decoding import Decoder, DecoderChoice, choose_decoder
 
 SEEDS = Decoder(method="seeds", minimum_size=1, minimum_seed=1)
 VOTES = Decoder(method="votes", minimum_size=1)
@@ -261,7 +261,7 @@ def test_images_without_any_object_leave_the_default():
 
 def test_decoders_that_fall_behind_are_left_behind(monkeypatch):
     """On later images only good ones are tried, and the best is still told with all its counts."""
-    monkeypatch.setattr("napari_segmotif.unet.decoding._PIXELS_A_ROUND", 70 * 70)
+    monkeypatch.setattr("napari_segmotif.unet.objects.decoding._PIXELS_A_ROUND", 70 * 70)
     given = list(examples(noisy_maps, n=4))
     choice = run_job(choose_decoder(given, HEADS_2D))
     assert choice.scores.n_true == sum(int(truth.max()) for _, truth in given)
@@ -269,7 +269,7 @@ def test_decoders_that_fall_behind_are_left_behind(monkeypatch):
 
 
 def test_large_images_are_looked_at_in_parts(monkeypatch):
-    monkeypatch.setattr("napari_segmotif.unet.decoding._PIXELS_A_PART", 40 * 40)
+    monkeypatch.setattr("napari_segmotif.unet.objects.decoding._PIXELS_A_PART", 40 * 40)
     choice = run_job(choose_decoder(list(examples(ideal_maps)), HEADS_2D))
     assert choice.score > 0.9
 

@@ -13,9 +13,9 @@ from torch import nn
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.unet import explanation
-from napari_segmotif.unet.explanation import METHODS, explain_iter
-from napari_segmotif.unet.heads import Heads
+from napari_segmotif.unet.inference import explanation
+from napari_segmotif.unet.inference.explanation import METHODS, explain_iter
+from napari_segmotif.unet.network.heads import Heads
 
 
 def explain(network: Any, image: np.ndarray, class_id: int, axes: str = "YX", **options: Any) -> np.ndarray:

@@ -16,12 +16,12 @@ from export_models import said_by, untrained
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.simulation import simulate_nuclei_2d
 from napari_segmotif.errors import InputError, MissingExtraError, StorageError
-from napari_segmotif.unet import export_bioimageio as module
-from napari_segmotif.unet import import_bioimageio
-from napari_segmotif.unet.decoding import Decoder
-from napari_segmotif.unet.export_bioimageio import export_bioimageio
-from napari_segmotif.unet.intensity import intensity_range
+from napari_segmotif.unet.exchange import export_bioimageio as module
+from napari_segmotif.unet.exchange import import_bioimageio
+from napari_segmotif.unet.exchange.export_bioimageio import export_bioimageio
+from napari_segmotif.unet.objects.decoding import Decoder
 from napari_segmotif.unet.trained import TrainedUNet
+from napari_segmotif.unet.training_data.intensity import intensity_range
 
 for name in ("onnx", "onnxruntime", "bioimageio.core"):
     pytest.importorskip(name)
@@ -204,7 +204,7 @@ def test_a_full_disk_leaves_the_older_package_whole(tmp_path: Path, monkeypatch:
     path = tmp_path / "model.zip"
     path.write_bytes(b"older")
     monkeypatch.setattr(module, "onnx_content", lambda model: b"onnx")
-    monkeypatch.setattr("napari_segmotif.unet.bioimageio_description.write_package", full)
+    monkeypatch.setattr("napari_segmotif.unet.exchange.bioimageio_description.write_package", full)
     with pytest.raises(StorageError, match="no space"):
         export_bioimageio(untrained(), path)
     assert path.read_bytes() == b"older"

@@ -14,11 +14,11 @@ from ideal_maps import disks, ideal_maps
 
 from napari_segmotif.common.object_metrics import match_objects
 from napari_segmotif.errors import MissingExtraError, SegmotifError, StorageError
-from napari_segmotif.unet import export_onnx as module
-from napari_segmotif.unet.decoding import Decoder
-from napari_segmotif.unet.export_onnx import check_onnx, export_onnx, onnx_runner
-from napari_segmotif.unet.heads import Heads
-from napari_segmotif.unet.torch_export import activated_network
+from napari_segmotif.unet.exchange import export_onnx as module
+from napari_segmotif.unet.exchange.export_onnx import check_onnx, export_onnx, onnx_runner
+from napari_segmotif.unet.exchange.torch_export import activated_network
+from napari_segmotif.unet.network.heads import Heads
+from napari_segmotif.unet.objects.decoding import Decoder
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -70,7 +70,7 @@ def test_a_file_that_says_something_else_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = activated_network(untrained(seed=1))
-    monkeypatch.setattr("napari_segmotif.unet.torch_export.activated_network", lambda model: other)
+    monkeypatch.setattr("napari_segmotif.unet.exchange.torch_export.activated_network", lambda model: other)
     path = tmp_path / "model.onnx"
     path.write_bytes(b"older")
     with pytest.raises(SegmotifError, match="something else than the original"):

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from napari_segmotif.errors import ModelFileError
 from napari_segmotif.unet import model_file
-from napari_segmotif.unet.export_bioimageio import scale_range
-from napari_segmotif.unet.exported_description import describe_export
-from napari_segmotif.unet.import_bioimageio import import_bioimageio
-from napari_segmotif.unet.torch_export import export_arguments
+from napari_segmotif.unet.exchange.export_bioimageio import scale_range
+from napari_segmotif.unet.exchange.exported_description import describe_export
+from napari_segmotif.unet.exchange.import_bioimageio import import_bioimageio
+from napari_segmotif.unet.exchange.torch_export import export_arguments
 
 Members = dict[str, bytes]
 

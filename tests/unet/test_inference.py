@@ -19,16 +19,16 @@ from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import CancelToken
 from napari_segmotif.common.tiling import read_mirrored
 from napari_segmotif.errors import DeviceMemoryError, JobCancelled
-from napari_segmotif.unet import torch_tiles
-from napari_segmotif.unet.blending import BlendGrid, common
-from napari_segmotif.unet.heads import Heads
-from napari_segmotif.unet.intensity import intensity_range
-from napari_segmotif.unet.looks import views
-from napari_segmotif.unet.tile_size import default_tile, overlap_of
-from napari_segmotif.unet.torch_forward import Forward, reach_of
-from napari_segmotif.unet.torch_inference import TilePredictor, predict_samples
-from napari_segmotif.unet.torch_network import activate
-from napari_segmotif.unet.torch_tiles import TileRunner
+from napari_segmotif.unet.inference import torch_tiles
+from napari_segmotif.unet.inference.blending import BlendGrid, common
+from napari_segmotif.unet.inference.looks import views
+from napari_segmotif.unet.inference.tile_size import default_tile, overlap_of
+from napari_segmotif.unet.inference.torch_forward import Forward, reach_of
+from napari_segmotif.unet.inference.torch_inference import TilePredictor, predict_samples
+from napari_segmotif.unet.inference.torch_tiles import TileRunner
+from napari_segmotif.unet.network.heads import Heads
+from napari_segmotif.unet.network.torch_network import activate
+from napari_segmotif.unet.training_data.intensity import intensity_range
 
 ROUNDING = 1e-5
 """Of float32: sums in another order, and normalisation folded into convolutions."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.errors import InputError
-from napari_segmotif.unet.intensity import IntensityRange, intensity_range, read_scaled
+from napari_segmotif.unet.training_data.intensity import IntensityRange, intensity_range, read_scaled
 
 
 def test_percentiles_become_0_and_1() -> None:

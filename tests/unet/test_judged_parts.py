@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_segmotif.unet.judged_parts import judged_parts
-from napari_segmotif.unet.samples import Sample
+from napari_segmotif.unet.learning.judged_parts import judged_parts
+from napari_segmotif.unet.training_data.samples import Sample
 
 
 def sample(labels: np.ndarray) -> Sample:

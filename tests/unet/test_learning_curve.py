@@ -13,8 +13,8 @@ import pytest
 from napari_segmotif.common.object_metrics import IOU_THRESHOLDS, ObjectScores
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import AnnotationError, InputError, JobCancelled
-from napari_segmotif.unet import learning_curve
-from napari_segmotif.unet.learning_curve import CurvePoint, LearningCurve, judge, learning_curve_job
+from napari_segmotif.unet.learning import learning_curve
+from napari_segmotif.unet.learning.learning_curve import CurvePoint, LearningCurve, judge, learning_curve_job
 from napari_segmotif.unet.parameters import UNetParameters
 
 

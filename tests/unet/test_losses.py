@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.nn import functional
 
+from napari_segmotif.unet.learning.torch_losses import TargetTensors, UNetLoss
 from napari_segmotif.unet.parameters import UNetParameters
-from napari_segmotif.unet.targets import Targets, class_targets, object_targets
-from napari_segmotif.unet.torch_losses import TargetTensors, UNetLoss
+from napari_segmotif.unet.training_data.targets import Targets, class_targets, object_targets
 
 BOUNDARY, OFFSETS = 1.0, 0.5  # shares of the parts in the sum
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from small_networks import random_unet
 
-from napari_segmotif.unet.torch_building import network_with, new_network
-from napari_segmotif.unet.torch_network import ActivatedUNet, UNet, activate
+from napari_segmotif.unet.network.torch_building import network_with, new_network
+from napari_segmotif.unet.network.torch_network import ActivatedUNet, UNet, activate
 
 ARGUMENTS: dict[str, Any] = {
     "n_channels": 2,

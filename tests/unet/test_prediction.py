@@ -17,9 +17,9 @@ from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.image_io import ImageWriter, open_image
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.unet import prediction, torch_forward
-from napari_segmotif.unet.heads import Heads
-from napari_segmotif.unet.prediction import OUTPUTS, label_type, predict_iter
+from napari_segmotif.unet.inference import prediction, torch_forward
+from napari_segmotif.unet.inference.prediction import OUTPUTS, label_type, predict_iter
+from napari_segmotif.unet.network.heads import Heads
 
 
 def squares(shape: tuple[int, ...], step: int = 12, side: int = 7) -> np.ndarray[Any, np.dtype[np.float32]]:

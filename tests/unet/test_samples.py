@@ -11,7 +11,7 @@ import pytest
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import AnnotationError, AxesError, InputError, JobCancelled
-from napari_segmotif.unet.samples import SampleSet, collect_samples
+from napari_segmotif.unet.training_data.samples import SampleSet, collect_samples
 
 RNG = np.random.default_rng(0)
 

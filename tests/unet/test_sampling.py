@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from napari_segmotif.common.simulation import simulate_nuclei_2d
 from napari_segmotif.errors import AnnotationError
-from napari_segmotif.unet.configuration import Configuration
+from napari_segmotif.unet.network.configuration import Configuration
 from napari_segmotif.unet.parameters import UNetParameters
-from napari_segmotif.unet.samples import Sample
-from napari_segmotif.unet.sampling import PatchSampler
+from napari_segmotif.unet.training_data.samples import Sample
+from napari_segmotif.unet.training_data.sampling import PatchSampler
 
 PLAIN = {
     "flip": False, "turn": False, "rotation": 0, "scaling": 0, "elastic": 0,

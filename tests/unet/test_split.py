@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from napari_segmotif.common.simulation import simulate_nuclei_2d
 from napari_segmotif.errors import AnnotationError
-from napari_segmotif.unet.samples import Sample, SampleSet
-from napari_segmotif.unet.split import Split, split_samples
+from napari_segmotif.unet.training_data.samples import Sample, SampleSet
+from napari_segmotif.unet.training_data.split import Split, split_samples
 
 NUCLEI = simulate_nuclei_2d((256, 256), n_nuclei=24)
 

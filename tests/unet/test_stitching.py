@@ -13,9 +13,9 @@ from scipy import ndimage as ndi
 
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled, StorageError
-from napari_segmotif.unet.decoding import Decoder
-from napari_segmotif.unet.heads import Heads
-from napari_segmotif.unet.stitching import instances_by_blocks
+from napari_segmotif.unet.network.heads import Heads
+from napari_segmotif.unet.objects.decoding import Decoder
+from napari_segmotif.unet.objects.stitching import instances_by_blocks
 
 SEEDS, VOTES, PIECES = (
     Decoder(method="seeds", minimum_size=6),

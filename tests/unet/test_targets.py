@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from napari_segmotif.unet.targets import class_targets, object_targets
+from napari_segmotif.unet.training_data.targets import class_targets, object_targets
 
 
 def brute_force(labels: NDArray[Any], flat: bool) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

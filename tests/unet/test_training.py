@@ -24,10 +24,10 @@ from napari_segmotif.errors import (
     ModelMismatchError,
     NotFittedError,
 )
-from napari_segmotif.unet import training
-from napari_segmotif.unet.reports import EpochReport
-from napari_segmotif.unet.torch_network import UNet
-from napari_segmotif.unet.torch_training import Trainer, learning_rate_share
+from napari_segmotif.unet.learning import training
+from napari_segmotif.unet.learning.reports import EpochReport
+from napari_segmotif.unet.learning.torch_training import Trainer, learning_rate_share
+from napari_segmotif.unet.network.torch_network import UNet
 
 IMAGES, LABELS = zip(*(discs(seed) for seed in range(3)), strict=True)
 IMAGES, LABELS = list(IMAGES), list(LABELS)

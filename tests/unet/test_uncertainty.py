@@ -13,11 +13,11 @@ from small_networks import HEADS, STRIDES, Threshold, model_of, noise, random_un
 
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import run_job
-from napari_segmotif.unet.doubt import entropy
-from napari_segmotif.unet.looks import looks_for
-from napari_segmotif.unet.prediction import predict_iter
-from napari_segmotif.unet.torch_forward import FixedDropout
-from napari_segmotif.unet.torch_inference import TilePredictor
+from napari_segmotif.unet.inference.doubt import entropy
+from napari_segmotif.unet.inference.looks import looks_for
+from napari_segmotif.unet.inference.prediction import predict_iter
+from napari_segmotif.unet.inference.torch_forward import FixedDropout
+from napari_segmotif.unet.inference.torch_inference import TilePredictor
 
 
 def uncertainty_of(network: Any, image: np.ndarray, method: str, **options: Any) -> np.ndarray:

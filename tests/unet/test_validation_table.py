@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 from ideal_maps import ideal_maps
 
 from napari_segmotif.common.progress import run_job
-from napari_segmotif.unet.heads import Heads
-from napari_segmotif.unet.samples import Sample
-from napari_segmotif.unet.validation import PixelCount, choose_crops, object_scores, tabulate, usual_decoder
+from napari_segmotif.unet.learning.validation import (
+    PixelCount,
+    choose_crops,
+    object_scores,
+    tabulate,
+    usual_decoder,
+)
+from napari_segmotif.unet.network.heads import Heads
+from napari_segmotif.unet.training_data.samples import Sample
 
 OBJECTS = Heads((0, 1), True, 2)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_segmotif import UNetSegmenter
 from napari_segmotif.common.progress import CancelToken, Progress
-from napari_segmotif.unet.reports import EpochReport
+from napari_segmotif.unet.learning.reports import EpochReport
 
 TINY: dict[str, Any] = {
     "device": "cpu",

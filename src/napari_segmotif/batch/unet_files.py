@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common.axes import ImageSource
 from ..common.progress import CancelToken, Job
-from ..unet.prediction import label_type
+from ..unet.inference.prediction import label_type
 from .results import segment_file_iter
 from .tasks import FileResult, FileTask, images_iter
 from .unet_recipe import UNetRecipe

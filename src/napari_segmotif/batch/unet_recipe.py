@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator
 
-from ..unet.decoding import Decoder
-from ..unet.prediction import Output, Uncertainty
+from ..unet.inference.prediction import Output, Uncertainty
+from ..unet.objects.decoding import Decoder
 from .model_recipe import ImageJobParameters, ModelRecipe, ModelReference, each_once
 from .recipe_file import RecipeBase, versions
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..common.progress import CancelToken, Job, Progress
 from ..errors import InputError
+from ..unet.learning.reports import EpochReport
 from ..unet.parameters import Annotation
-from ..unet.reports import EpochReport
 from .pairs import OpenedPairs, Pair, open_pairs
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def train_unet_iter(
 
 def guess_annotation_of(pair: Pair, axes: str | None = None) -> tuple[Annotation, str]:
     """What the labels of a pair seem to be, and what there is of them in words."""
-    from ..unet.annotation_kind import describe_annotation, guess_annotation
+    from ..unet.training_data.annotation_kind import describe_annotation, guess_annotation
 
     with open_pairs([pair], axes) as opened:
         labels = opened.annotations[0]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..batch.pairs import Pair
     from ..batch.unet_training import Start, TrainingFiles
     from ..common.progress import CancelToken, Job, Progress
-    from ..unet.reports import EpochReport
+    from ..unet.learning.reports import EpochReport
     from ..unet.segmenter import UNetSegmenter
     from .arguments import Parser
 
@@ -232,7 +232,7 @@ def _stopped_by_signals(stop: CancelToken) -> Iterator[list[int]]:
 def _run_with_epochs(job: Job[Any], shown: bool | None) -> None:
     """Drive a training under a progress bar, with a line for every epoch."""
     from ..common.progress import Progress, run_job
-    from ..unet.reports import EpochReport
+    from ..unet.learning.reports import EpochReport
 
     with ProgressBar("train", shown) as bar:
         last = ""
@@ -307,7 +307,7 @@ def write_history(path: Path, history: Sequence[EpochReport]) -> Path:
     import csv
 
     from ..common.atomic import write_atomically
-    from ..unet.reports import EpochReport
+    from ..unet.learning.reports import EpochReport
 
     rows = [report.as_row() for report in history]
     columns = list(EpochReport(0, 0).as_row())

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NotFittedError
-from .configuration import Configuration
-from .decoding import Decoder
+from .learning.reports import EpochReport
+from .learning.validation import ValidationTable
+from .network.configuration import Configuration
+from .objects.decoding import Decoder
 from .parameters import Annotation
-from .reports import EpochReport
 from .trained import TrainedUNet
-from .validation import ValidationTable
 
 
 class Learned:

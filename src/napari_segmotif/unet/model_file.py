@@ -16,13 +16,13 @@ from ..common.metrics import ClassificationScores
 from ..common.model_files import ModelContents, read_model, write_model
 from ..common.object_metrics import ObjectScores
 from ..errors import InputError, ModelFileError
-from .configuration import Configuration
-from .decoding import Decoder
-from .heads import Heads
+from .learning.training_state import reports_as_json, reports_from_json
+from .learning.validation import ValidationTable
+from .network.configuration import Configuration
+from .network.heads import Heads
+from .objects.decoding import Decoder
 from .parameters import Annotation, UNetParameters
 from .trained import TrainedUNet, network_arguments
-from .training_state import reports_as_json, reports_from_json
-from .validation import ValidationTable
 
 TOOL = "unet"
 _WEIGHTS, _TRAINING = "network.", "training."
@@ -125,8 +125,8 @@ class Description(BaseModel):
         RuntimeError, TypeError, ValueError
             If the parts do not fit together.
         """
-        from .torch_building import network_with
-        from .torch_export import expected_shapes
+        from .exchange.torch_export import expected_shapes
+        from .network.torch_building import network_with
 
         heads = self.heads
         self._check(heads)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.progress import CancelToken, Job, run_job
-from .decoding import Decoder
-from .explanation import explain_iter
-from .inputs import source_for
+from .inference.explanation import explain_iter
+from .inference.inputs import source_for
+from .inference.prediction import UNetPrediction, predict_iter
 from .learned import Learned
+from .objects.decoding import Decoder
 from .parameters import UNetParameters
-from .prediction import UNetPrediction, predict_iter
 
 
 class Predicting(Learned):

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from ..common.progress import AnyToken, CancelToken, Job, Progress, run_job
 from ..errors import InputError, ModelFileError, ModelMismatchError, NotFittedError
 from . import model_file
-from .fitting import TrainingData, finish_iter, judge_iter, prepare_iter, with_known_names
+from .learning.fitting import TrainingData, finish_iter, judge_iter, prepare_iter, with_known_names
+from .learning.reports import EpochReport
+from .learning.training import TrainingRun
 from .parameters import Annotation, UNetParameters
 from .predicting import Predicting
-from .reports import EpochReport
 from .trained import TrainedUNet
-from .training import TrainingRun
 
 R = TypeVar("R")
 
@@ -332,20 +332,20 @@ class UNetSegmenter(Predicting):
 
     def export_onnx(self, path: str | Path) -> Path:
         """Write the network as ONNX; see `unet.export_onnx`."""
-        from .export_onnx import export_onnx
+        from .exchange.export_onnx import export_onnx
 
         return export_onnx(self.model_, Path(path))
 
     def export_bioimageio(self, path: str | Path, **description: Any) -> Path:
         """Write a bioimage.io package; see `unet.export_bioimageio`."""
-        from .export_bioimageio import export_bioimageio
+        from .exchange.export_bioimageio import export_bioimageio
 
         return export_bioimageio(self.model_, Path(path), **description)
 
     @classmethod
     def from_bioimageio(cls, path: str | Path, device: str = "auto") -> Self:
         """Read a bioimage.io package, where that is safe; see `unet.import_bioimageio`."""
-        from .import_bioimageio import import_bioimageio
+        from .exchange.import_bioimageio import import_bioimageio
 
         return cls.of(import_bioimageio(Path(path)), device)
 

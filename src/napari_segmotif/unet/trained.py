@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .configuration import Configuration
-from .decoding import Decoder
-from .heads import Heads
+from .learning.reports import EpochReport
+from .learning.validation import ValidationTable
+from .network.configuration import Configuration
+from .network.heads import Heads
+from .objects.decoding import Decoder
 from .parameters import Annotation, UNetParameters
-from .reports import EpochReport
-from .validation import ValidationTable
 
 if TYPE_CHECKING:
-    from .torch_network import UNet
+    from .network.torch_network import UNet
 
 _USUAL_SCALE = 10.0
 """Pixels that a raw offset of 1 stands for where no object was seen."""

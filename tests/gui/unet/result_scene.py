@@ -23,14 +23,14 @@ from napari_segmotif.gui.teardown import teardown_on_close
 from napari_segmotif.gui.unet.bench import Bench
 from napari_segmotif.gui.unet.form import UNetForm
 from napari_segmotif.gui.unet.using import Using
-from napari_segmotif.unet.configuration import Configuration
-from napari_segmotif.unet.decoding import Decoder
-from napari_segmotif.unet.heads import Heads
+from napari_segmotif.unet.inference.prediction import UNetPrediction
+from napari_segmotif.unet.learning.reports import EpochReport
+from napari_segmotif.unet.learning.validation import ValidationTable
+from napari_segmotif.unet.network.configuration import Configuration
+from napari_segmotif.unet.network.heads import Heads
+from napari_segmotif.unet.objects.decoding import Decoder
 from napari_segmotif.unet.parameters import UNetParameters
-from napari_segmotif.unet.prediction import UNetPrediction
-from napari_segmotif.unet.reports import EpochReport
 from napari_segmotif.unet.trained import TrainedUNet
-from napari_segmotif.unet.validation import ValidationTable
 
 N_WEIGHTS = 1_930_000
 REASONS = {

@@ -15,8 +15,8 @@ from result_scene import Known, host, squares
 
 from napari_segmotif.common.progress import CancelToken, Job, Progress
 from napari_segmotif.gui.unet.growth_panel import GrowthPanel
-from napari_segmotif.unet import learning_curve
-from napari_segmotif.unet.learning_curve import CurvePoint, LearningCurve
+from napari_segmotif.unet.learning import learning_curve
+from napari_segmotif.unet.learning.learning_curve import CurvePoint, LearningCurve
 
 
 @pytest.fixture

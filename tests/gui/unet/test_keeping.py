@@ -25,7 +25,7 @@ from napari_segmotif.gui.unet import applying, keep_panel
 from napari_segmotif.gui.unet.keep_panel import KeepPanel
 from napari_segmotif.gui.unet.keeping import files_of_training
 from napari_segmotif.gui.unet.script import TrainedOn, as_python
-from napari_segmotif.unet import export_onnx
+from napari_segmotif.unet.exchange import export_onnx
 
 FILE = FileOfLayer("cells", "/data/cells.tif", "YX", (0.5, 0.5))
 LABELS = FileOfLayer("truth", None, "YX", (0.5, 0.5))

@@ -17,7 +17,7 @@ from napari_segmotif.gui.source_file import file_of
 from napari_segmotif.gui.unet.outputs import Outputs
 from napari_segmotif.gui.unet.predict_panel import PredictWish
 from napari_segmotif.gui.unet.recipe import describe
-from napari_segmotif.unet.prediction import UNetPrediction
+from napari_segmotif.unet.inference.prediction import UNetPrediction
 from napari_segmotif.unet.trained import TrainedUNet
 
 Region = tuple[slice, ...]
@@ -247,7 +247,7 @@ def _with_classes(
 ) -> TrainedUNet:
     from dataclasses import replace
 
-    from napari_segmotif.unet.heads import Heads
+    from napari_segmotif.unet.network.heads import Heads
 
     return replace(
         model,

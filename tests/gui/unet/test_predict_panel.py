@@ -20,7 +20,7 @@ from napari_segmotif.gui.layers import snapshot_image
 from napari_segmotif.gui.results import show_result
 from napari_segmotif.gui.unet import predicting
 from napari_segmotif.gui.unet.predict_panel import PredictPanel, PredictWish
-from napari_segmotif.unet.decoding import Decoder
+from napari_segmotif.unet.objects.decoding import Decoder
 
 
 @pytest.fixture

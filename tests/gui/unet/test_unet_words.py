@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_segmotif.gui.unet.curves import loss_curves, score_curves
 from napari_segmotif.gui.unet.words import duration, epoch_in_words, score, seconds_left
-from napari_segmotif.unet.reports import EpochReport
+from napari_segmotif.unet.learning.reports import EpochReport
 
 
 def report(epoch: int, ap: float = math.nan, **values: float) -> EpochReport:

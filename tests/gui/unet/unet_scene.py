@@ -15,11 +15,11 @@ from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import CancelToken, Job, Progress
 from napari_segmotif.errors import AnnotationError, JobCancelled
 from napari_segmotif.gui.unet.widget import UNetSegmenterWidget
-from napari_segmotif.unet.configuration import Configuration
-from napari_segmotif.unet.decoding import Decoder
-from napari_segmotif.unet.heads import Heads
+from napari_segmotif.unet.learning.reports import EpochReport, ExamplePrediction
+from napari_segmotif.unet.network.configuration import Configuration
+from napari_segmotif.unet.network.heads import Heads
+from napari_segmotif.unet.objects.decoding import Decoder
 from napari_segmotif.unet.parameters import UNetParameters
-from napari_segmotif.unet.reports import EpochReport, ExamplePrediction
 from napari_segmotif.unet.trained import TrainedUNet
 
 SHAPE = (64, 96)

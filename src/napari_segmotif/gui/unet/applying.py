@@ -20,8 +20,8 @@ from ..layers import LayerSnapshot
 from .work import Wish
 
 if TYPE_CHECKING:
-    from ...unet.learning_curve import LearningCurve
-    from ...unet.prediction import UNetPrediction
+    from ...unet.inference.prediction import UNetPrediction
+    from ...unet.learning.learning_curve import LearningCurve
     from ...unet.segmenter import UNetSegmenter
 
 
@@ -184,7 +184,7 @@ def explain(
 
 def learn_curve(wish: Wish, cancel: CancelToken) -> Job[LearningCurve]:
     """Train on more and more of the images; a curve so far is a partial result."""
-    from ...unet.learning_curve import learning_curve_job
+    from ...unet.learning.learning_curve import learning_curve_job
 
     yield Progress(0, 0, "opening the images")
     with wish.examples.opened() as opened:

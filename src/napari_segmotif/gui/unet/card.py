@@ -17,8 +17,8 @@ from .words import ANNOTATIONS, duration, reasons_in_words, score
 if TYPE_CHECKING:
     from ...common.metrics import ClassificationScores
     from ...common.object_metrics import ObjectScores
+    from ...unet.learning.validation import ValidationTable
     from ...unet.trained import TrainedUNet
-    from ...unet.validation import ValidationTable
 
 Rows = list[tuple[str, str]]
 

@@ -21,8 +21,8 @@ from .outputs import class_colors
 from .words import score
 
 if TYPE_CHECKING:
+    from ...unet.learning.validation import ValidationTable
     from ...unet.trained import TrainedUNet
-    from ...unet.validation import ValidationTable
 
 _LONGEST_WORD = 24  # letters
 _OBJECTS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ...unet.reports import EpochReport
+from ...unet.learning.reports import EpochReport
 
 Curves = Mapping[str, tuple[list[float], list[float]]]
 

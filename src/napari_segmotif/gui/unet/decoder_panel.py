@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from ...errors import InputError
-from ...unet.decoding import Decoder, Method
+from ...unet.objects.decoding import Decoder, Method
 from ..forms import ModelForm, form_for
 from ..section import row
 

@@ -13,7 +13,7 @@ from ..curve_plot import CurvePlot
 from ..section import enable, row, words
 
 if TYPE_CHECKING:
-    from ...unet.learning_curve import LearningCurve
+    from ...unet.learning.learning_curve import LearningCurve
 
 _WHAT = (
     "Trains on one of your images, on two, on four, and so on, and judges each network on images that none "

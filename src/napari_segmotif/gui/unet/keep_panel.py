@@ -131,7 +131,7 @@ def with_suffix(path: str, suffix: str) -> Path:
 
 def missing_for(kind: str) -> str:
     """Say what must be installed for an export; "" where all is there."""
-    from ...unet.export_onnx import require_packages
+    from ...unet.exchange.export_onnx import require_packages
 
     try:
         require_packages(*_NEEDED[kind])

@@ -24,7 +24,7 @@ from ..results import Kind, label_colormap, result_layer, show_probabilities, sh
 from ..turns import Turns
 
 if TYPE_CHECKING:
-    from ...unet.prediction import UNetPrediction
+    from ...unet.inference.prediction import UNetPrediction
     from ...unet.trained import TrainedUNet
 
 Region = tuple[slice, ...]

@@ -9,8 +9,8 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from ...unet.decoding import Decoder
-from ...unet.prediction_outputs import Output, Uncertainty
+from ...unet.inference.prediction_outputs import Output, Uncertainty
+from ...unet.objects.decoding import Decoder
 from ..layer_choice import LayerChoice
 from ..results import is_result
 from ..section import enable, row, words

@@ -10,8 +10,8 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
 from ...errors import SegmotifError
+from ...unet.learning.reports import EpochReport, ExamplePrediction
 from ...unet.parameters import Annotation
-from ...unet.reports import EpochReport, ExamplePrediction
 from ..layers import LayerSnapshot, find_layer, snapshot_image, unwrapped
 from ..results import add_result, result_layer, show_result
 from ..view import move_view_to

@@ -10,7 +10,7 @@ from ...batch.unet_recipe import UNetDescription, UNetJobParameters
 from ..source_file import FileOfLayer
 
 if TYPE_CHECKING:
-    from ...unet.prediction_outputs import Output
+    from ...unet.inference.prediction_outputs import Output
     from ...unet.trained import TrainedUNet
     from .predict_panel import PredictWish
 

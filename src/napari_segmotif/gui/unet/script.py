@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..source_file import FileOfLayer
 
 if TYPE_CHECKING:
-    from ...unet.decoding import Decoder
+    from ...unet.objects.decoding import Decoder
     from ...unet.trained import TrainedUNet
 
 _METHODS = {
@@ -69,7 +69,7 @@ def as_python(
     lines += _training(model, trained_on) if trained_on is not None else _loading(saved)
     changed = decoder if "instances" in outputs else None
     if changed is not None:
-        lines.insert(0, "from napari_segmotif.unet.decoding import Decoder")
+        lines.insert(0, "from napari_segmotif.unet.objects.decoding import Decoder")
         lines += [f"decoder = Decoder({', '.join(f'{name}={value!r}' for name, value in changed)})"]
     use = _predicting(model, image, outputs, augment, uncertainty, changed is not None)
     return "\n".join([*lines, *use]) + "\n"

@@ -12,8 +12,8 @@ from qtpy.QtCore import QTimer
 from ...common.progress import CancelToken, Job
 from ...common.words import count, sentence
 from ...errors import SegmotifError
+from ...unet.learning.reports import EpochReport
 from ...unet.parameters import Annotation
-from ...unet.reports import EpochReport
 from ..classes.entries import colors_of
 from ..layers import LayerSnapshot
 from . import work

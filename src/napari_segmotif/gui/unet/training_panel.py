@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
-from ...unet.reports import EpochReport
+from ...unet.learning.reports import EpochReport
 from ..curve_plot import CurvePlot
 from ..section import Section, enable, row, words
 from .curves import loss_curves, score_curves

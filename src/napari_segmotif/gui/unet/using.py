@@ -16,7 +16,7 @@ from .use_panels import UsePanels
 from .work import Wish
 
 if TYPE_CHECKING:
-    from ...unet.learning_curve import LearningCurve
+    from ...unet.learning.learning_curve import LearningCurve
     from ...unet.segmenter import UNetSegmenter
 
 _NO_MODEL = "train or load a network first."
@@ -132,7 +132,7 @@ class Using:
             image.choose(chosen)
 
     def _no_curve(self) -> str:
-        from ...unet.learning_curve import FEWEST_IMAGES
+        from ...unet.learning.learning_curve import FEWEST_IMAGES
 
         data = self._bench.form.data
         problem = data.problem()

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...common.words import count, sentence
+from ...unet.learning.reports import EpochReport
 from ...unet.parameters import Annotation
-from ...unet.reports import EpochReport
 
 if TYPE_CHECKING:
-    from ...unet.configuration import Configuration
+    from ...unet.network.configuration import Configuration
 
 __all__ = [
     "ANNOTATIONS",

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...batch.pairs import OpenedPairs
 from ...common.progress import CancelToken, Job, Progress
+from ...unet.learning.reports import EpochReport
 from ...unet.parameters import Annotation, NetworkParameters, UNetParameters
-from ...unet.reports import EpochReport
 from ..classes.entries import colors_of
 from .examples import Examples, FolderExamples, find_files
 from .words import ANNOTATIONS
 
 if TYPE_CHECKING:
-    from ...unet.configuration import Configuration
+    from ...unet.network.configuration import Configuration
     from ...unet.segmenter import UNetSegmenter
 
 
@@ -148,7 +148,7 @@ def look(
 
 def _describe(examples: Examples, cancel: CancelToken) -> Job[Described]:
     """Look at the labels of the first pair."""
-    from ...unet.annotation_kind import describe_annotation, guess_annotation
+    from ...unet.training_data.annotation_kind import describe_annotation, guess_annotation
 
     with examples.first().opened() as opened:
         labels = opened.annotations[0]
@@ -170,9 +170,9 @@ def find_pairs(images: Path, labels: Path, cancel: CancelToken) -> Job[FolderExa
 def _configure(wish: Wish, cancel: CancelToken) -> Job[Configuration]:
     """Find out what is chosen automatically for these images, without training."""
     from ...common.device import resolve_device
-    from ...unet.configuration import configure as choose
-    from ...unet.samples import collect_samples
-    from ...unet.split import split_samples
+    from ...unet.network.configuration import configure as choose
+    from ...unet.training_data.samples import collect_samples
+    from ...unet.training_data.split import split_samples
 
     parameters = wish.parameters
     with wish.examples.opened() as opened:

@@ -19,6 +19,7 @@ from .picking import Picking
 
 _LEARN, _LOOK = "Learn", "Look for the next object"
 _NOBODY = -1
+_NOTHING = np.zeros(0, np.int64)
 _REMEMBERED = 10  # answers that are compared with what was guessed
 
 
@@ -49,7 +50,7 @@ class Asking:
         self._how_to_train = how_to_train
         self._take = take
         self._queue: list[int] = []
-        self._learned: NDArray[np.int64] | None = None
+        self._learned: NDArray[np.int64] = _NOTHING
         self._row, self._answer = _NOBODY, 0
         self._guess: int | None = None
         self._right: deque[bool] = deque(maxlen=_REMEMBERED)
@@ -61,7 +62,7 @@ class Asking:
         self.forget_queue()
         self._passed_over.clear()
         self._right.clear()
-        self._row, self._learned = _NOBODY, None
+        self._row, self._learned = _NOBODY, _NOTHING
         self._picking.colors_stay = False
 
     def forget_queue(self) -> None:
@@ -133,11 +134,11 @@ class Asking:
 
         if learn:
             train = partial(jobs.train, bench.table(), classes, *self._how_to_train())
-            job = partial(jobs.learn_and_suggest, train, bench.table(), known, strategy)
-            bench.start(job, _LEARN, on_result=done, cancel_previous=again)
+            learn_first = partial(jobs.learn_and_suggest, train, bench.table(), known, strategy)
+            bench.start(learn_first, _LEARN, on_result=done, cancel_previous=again)
         else:
-            job = partial(jobs.suggest, bench.found.classifier, bench.table(), known, strategy)
-            bench.start(job, _LOOK, on_result=lambda rows: done(Asked(rows)))
+            look = partial(jobs.suggest, bench.found.classifier, bench.table(), known, strategy)
+            bench.start(look, _LOOK, on_result=lambda rows: done(Asked(rows)))
 
     def _show_next(self) -> bool:
         """Go to the next object in the queue that has no class yet; False where there is none."""
@@ -149,7 +150,7 @@ class Asking:
             self._row, self._answer = row, 0
             found = bench.session.column(PREDICTED)
             self._guess = None if found is None else int(found[row])
-            self._picking.colors_stay = found is not None
+            self._picking.colors_stay = self._live and found is not None
             bench.form.classify.pick.setChecked(True)
             bench.views.go_to(row)
             names = bench.form.classify.classes.names

@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-from napari_segmotif.pixel.training import usable_cores
+from napari_segmotif.pixel.forests.training import usable_cores
 
 PACKAGES = ("napari-segmotif", "numpy", "scipy", "scikit-image", "scikit-learn", "numba", "zarr")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_segmotif.motifs.similarity import MotifMatch
-from napari_segmotif.motifs.simulation import SimulatedVideo, simulate_video
+from napari_segmotif.motifs.results.similarity import MotifMatch
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, simulate_video
 
 SHAPE = (128, 128)
 FRAMES = 1800

@@ -16,7 +16,7 @@ import zarr
 
 from motif_data import LENGTH, N_MOTIFS, TRUE_LENGTH
 from napari_segmotif import LeMoNADe, motif_similarity
-from napari_segmotif.motifs.simulation import simulate_video
+from napari_segmotif.motifs.simulating.simulation import simulate_video
 
 BLOCK_FRAMES = 16
 SPURIOUS = 0.5

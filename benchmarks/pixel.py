@@ -28,7 +28,7 @@ from napari_segmotif import PixelClassifier, PixelFeatures
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import run_job
 from napari_segmotif.common.simulation import simulate_nuclei_2d, simulate_nuclei_3d, simulate_tissue
-from napari_segmotif.pixel.features import DEFAULT_SIGMAS, FAMILIES
+from napari_segmotif.pixel.filtering.features import DEFAULT_SIGMAS, FAMILIES
 from timing import compare, median_seconds, seconds
 
 RESULTS = Path(__file__).parent / "results" / "pixel.json"

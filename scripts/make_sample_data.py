@@ -23,8 +23,8 @@ from napari_segmotif import (
     simulate_tissue,
     write_image,
 )
-from napari_segmotif.motifs.simulation import simulate_video
-from napari_segmotif.motifs.truth_files import write_truth
+from napari_segmotif.motifs.simulating.simulation import simulate_video
+from napari_segmotif.motifs.simulating.truth_files import write_truth
 
 SEED = 7
 COUNTS = 4.0  # of the camera for the peak of a transient: few, so that the packed video is small

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from napari_segmotif.common.progress import CancelToken, Job, Progress
-from napari_segmotif.motifs.findings import Occurrence
 from napari_segmotif.motifs.parameters import MotifParameters
-from napari_segmotif.motifs.simulation import SimulatedVideo
-from napari_segmotif.motifs.video import Video, check_length
+from napari_segmotif.motifs.preparing.video import Video, check_length
+from napari_segmotif.motifs.results.findings import Occurrence
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo
 
 
 class FakeLeMoNADe:

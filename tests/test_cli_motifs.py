@@ -14,8 +14,8 @@ import pytest
 
 from napari_segmotif import open_image, run_job, write_image
 from napari_segmotif.cli import main
-from napari_segmotif.motifs.similarity import motif_similarity
-from napari_segmotif.motifs.simulation import simulate_video
+from napari_segmotif.motifs.results.similarity import motif_similarity
+from napari_segmotif.motifs.simulating.simulation import simulate_video
 
 sys.path.insert(0, str(Path(__file__).parent))
 

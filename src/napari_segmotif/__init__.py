@@ -57,18 +57,18 @@ if TYPE_CHECKING:
     from .explore.table_simulation import simulate_blobs, simulate_planted
     from .explore.tables import TableInfo, join_tables, table_info
     from .explore.typicality import typical_objects
-    from .motifs.cells import MotifCells, order_cells
-    from .motifs.export import write_results
-    from .motifs.findings import Occurrence
     from .motifs.lemonade import LeMoNADe
-    from .motifs.similarity import MotifMatch, motif_similarity
-    from .motifs.simulation import SimulatedVideo, simulate_video
+    from .motifs.results.cells import MotifCells, order_cells
+    from .motifs.results.export import write_results
+    from .motifs.results.findings import Occurrence
+    from .motifs.results.similarity import MotifMatch, motif_similarity
+    from .motifs.simulating.simulation import SimulatedVideo, simulate_video
     from .motifs.traces_model import SparseConvolutionalCoding
     from .pixel.classifier import PixelClassifier
-    from .pixel.features import PixelFeatures
+    from .pixel.filtering.features import PixelFeatures
     from .pixel.prediction import Prediction
-    from .pixel.suggestion import Suggestion
-    from .pixel.validation import ValidationReport
+    from .pixel.reviewing.suggestion import Suggestion
+    from .pixel.reviewing.validation import ValidationReport
     from .unet.inference.prediction import UNetPrediction
     from .unet.learning.reports import EpochReport, ExamplePrediction
     from .unet.learning.validation import ValidationTable
@@ -178,18 +178,18 @@ _PUBLIC = {
     "explore.table_simulation": "simulate_blobs simulate_planted",
     "explore.tables": "TableInfo join_tables table_info",
     "explore.typicality": "typical_objects",
-    "motifs.cells": "MotifCells order_cells",
-    "motifs.export": "write_results",
-    "motifs.findings": "Occurrence",
+    "motifs.results.cells": "MotifCells order_cells",
+    "motifs.results.export": "write_results",
+    "motifs.results.findings": "Occurrence",
     "motifs.lemonade": "LeMoNADe",
-    "motifs.similarity": "MotifMatch motif_similarity",
-    "motifs.simulation": "SimulatedVideo simulate_video",
+    "motifs.results.similarity": "MotifMatch motif_similarity",
+    "motifs.simulating.simulation": "SimulatedVideo simulate_video",
     "motifs.traces_model": "SparseConvolutionalCoding",
     "pixel.classifier": "PixelClassifier",
-    "pixel.features": "PixelFeatures",
+    "pixel.filtering.features": "PixelFeatures",
     "pixel.prediction": "Prediction",
-    "pixel.suggestion": "Suggestion",
-    "pixel.validation": "ValidationReport",
+    "pixel.reviewing.suggestion": "Suggestion",
+    "pixel.reviewing.validation": "ValidationReport",
     "unet.inference.prediction": "UNetPrediction",
     "unet.learning.reports": "EpochReport ExamplePrediction",
     "unet.segmenter": "UNetSegmenter",

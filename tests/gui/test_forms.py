@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QLabel
 from napari_segmotif.errors import InputError
 from napari_segmotif.gui.controls import ChecksControl, ChoiceControl, OptionalControl
 from napari_segmotif.gui.forms import ModelForm, form_for
-from napari_segmotif.pixel.features import PixelFeatures
+from napari_segmotif.pixel.filtering.features import PixelFeatures
 
 
 class Shape(Enum):

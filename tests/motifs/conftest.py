@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_segmotif.motifs.lemonade import LeMoNADe
-from napari_segmotif.motifs.simulation import SimulatedVideo, simulate_video
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, simulate_video
 
 SMALL: dict[str, Any] = {
     "shape": (48, 48),

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_segmotif.errors import InputError
-from napari_segmotif.motifs.bin_concrete import divergence, divergence_at_equal_temperatures
+from napari_segmotif.motifs.refining.bin_concrete import divergence, divergence_at_equal_temperatures
 
 LOGITS = np.array([-40.0, -9.0, -3.5, -0.3, 0.0, 0.7, 4.0, 12.0, 40.0])
 PRIOR = float(np.log(0.01 / 0.99))

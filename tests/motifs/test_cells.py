@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 
 from napari_segmotif.errors import InputError
-from napari_segmotif.motifs.cells import MotifCells, cells_by_motif, order_cells
-from napari_segmotif.motifs.simulation import SimulatedVideo, simulate_video
+from napari_segmotif.motifs.results.cells import MotifCells, cells_by_motif, order_cells
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, simulate_video
 
 
 @pytest.fixture(scope="module", params=range(3))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_segmotif.motifs.compression import Compressed
-from napari_segmotif.motifs.denoising import motif_traces
-from napari_segmotif.motifs.expectation import expected_motifs
-from napari_segmotif.motifs.transients import Transient, play_transients
+from napari_segmotif.motifs.refining.expectation import expected_motifs
+from napari_segmotif.motifs.results.denoising import motif_traces
+from napari_segmotif.motifs.sources.compression import Compressed
+from napari_segmotif.motifs.sources.transients import Transient, play_transients
 
 Array = NDArray[np.float32]
 LENGTH, N_ROWS, N_FRAMES = 20, 8, 1200

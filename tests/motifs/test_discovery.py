@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import JobCancelled
-from napari_segmotif.motifs.compression import Compressed, compress_spikes, compress_traces
-from napari_segmotif.motifs.consensus import shifted_cosine
-from napari_segmotif.motifs.discovery import Discovery, discover
 from napari_segmotif.motifs.parameters import MotifParameters
-from napari_segmotif.motifs.refinement import align
-from napari_segmotif.motifs.simulation import SimulatedVideo, simulate_video
-from napari_segmotif.motifs.templates import base_rates, template_of
+from napari_segmotif.motifs.refining.refinement import align
+from napari_segmotif.motifs.searching.consensus import shifted_cosine
+from napari_segmotif.motifs.searching.discovery import Discovery, discover
+from napari_segmotif.motifs.searching.templates import base_rates, template_of
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, simulate_video
+from napari_segmotif.motifs.sources.compression import Compressed, compress_spikes, compress_traces
 
 Array = NDArray[np.float32]
 PARAMETERS = MotifParameters(n_motifs=3, motif_length=15, n_restarts=60, n_surrogates=99)

@@ -14,11 +14,11 @@ import pytest
 
 from napari_segmotif import open_image, write_image
 from napari_segmotif.errors import MissingExtraError, StorageError
-from napari_segmotif.motifs.cells import MotifCells
-from napari_segmotif.motifs.export import summary_of, write_cells, write_results
-from napari_segmotif.motifs.simulation import SimulatedVideo, simulate_video
-from napari_segmotif.motifs.simulation_parameters import SimulationParameters
-from napari_segmotif.motifs.truth_files import simulate_to_files
+from napari_segmotif.motifs.results.cells import MotifCells
+from napari_segmotif.motifs.results.export import summary_of, write_cells, write_results
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, simulate_video
+from napari_segmotif.motifs.simulating.simulation_parameters import SimulationParameters
+from napari_segmotif.motifs.simulating.truth_files import simulate_to_files
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 

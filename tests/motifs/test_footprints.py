@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from napari_segmotif.common.progress import CancelToken
 from napari_segmotif.errors import JobCancelled
-from napari_segmotif.motifs.footprints import Footprints, find_footprints, matched
+from napari_segmotif.motifs.sources.footprints import Footprints, find_footprints, matched
 
 Array = NDArray[np.float32]
 SHAPE = (48, 48)

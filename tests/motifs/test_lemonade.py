@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import JobCancelled, NotFittedError
-from napari_segmotif.motifs.held_out import make_folds
 from napari_segmotif.motifs.lemonade import LeMoNADe
-from napari_segmotif.motifs.similarity import motif_similarity
-from napari_segmotif.motifs.simulated_spikes import fluorescence
-from napari_segmotif.motifs.simulation import SimulatedVideo, simulate_video
+from napari_segmotif.motifs.results.similarity import motif_similarity
+from napari_segmotif.motifs.searching.held_out import make_folds
+from napari_segmotif.motifs.simulating.simulated_spikes import fluorescence
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, simulate_video
 
 Array = NDArray[np.float32]
 Settings = dict[str, Any]

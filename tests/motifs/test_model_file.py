@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from napari_segmotif.common.model_files import read_model, write_model
 from napari_segmotif.errors import ModelFileError, StorageError
 from napari_segmotif.motifs.model_file import state_from_file, to_file
-from napari_segmotif.motifs.simulation import simulate_video
+from napari_segmotif.motifs.simulating.simulation import simulate_video
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.errors import AxesError, InputError
 from napari_segmotif.motifs.lemonade import LeMoNADe
-from napari_segmotif.motifs.similarity import motif_similarity
-from napari_segmotif.motifs.simulation import SimulatedVideo, simulate_video
+from napari_segmotif.motifs.results.similarity import motif_similarity
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, simulate_video
 
 Settings = dict[str, Any]
 

@@ -8,11 +8,11 @@ from scipy import ndimage
 
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import JobCancelled
-from napari_segmotif.motifs.motion import Motion, estimate_motion, uncovered, undo_motion
 from napari_segmotif.motifs.parameters import VideoParameters
-from napari_segmotif.motifs.preprocessing import prepare_video
-from napari_segmotif.motifs.simulation import simulate_video
-from napari_segmotif.motifs.video import Video
+from napari_segmotif.motifs.preparing.motion import Motion, estimate_motion, uncovered, undo_motion
+from napari_segmotif.motifs.preparing.preprocessing import prepare_video
+from napari_segmotif.motifs.preparing.video import Video
+from napari_segmotif.motifs.simulating.simulation import simulate_video
 
 
 def found(video: np.ndarray, **settings: float) -> Motion:

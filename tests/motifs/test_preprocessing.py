@@ -11,14 +11,14 @@ import zarr
 
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled
-from napari_segmotif.motifs import preprocessing
-from napari_segmotif.motifs.decimation import Decimator, choose_bins
-from napari_segmotif.motifs.findings import FitState
-from napari_segmotif.motifs.noise import NoiseMeter
 from napari_segmotif.motifs.parameters import VideoParameters
-from napari_segmotif.motifs.preprocessing import PreparedVideo, prepare_video
-from napari_segmotif.motifs.simulation import SimulatedVideo, simulate_video
-from napari_segmotif.motifs.video import Video
+from napari_segmotif.motifs.preparing import preprocessing
+from napari_segmotif.motifs.preparing.decimation import Decimator, choose_bins
+from napari_segmotif.motifs.preparing.noise import NoiseMeter
+from napari_segmotif.motifs.preparing.preprocessing import PreparedVideo, prepare_video
+from napari_segmotif.motifs.preparing.video import Video
+from napari_segmotif.motifs.results.findings import FitState
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, simulate_video
 
 
 def prepared(video: Any, frame_rate: float = 30.0, **settings: Any) -> PreparedVideo:

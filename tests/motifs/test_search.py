@@ -13,10 +13,16 @@ from scipy.ndimage import maximum_filter1d
 
 from napari_segmotif.common.progress import CancelToken
 from napari_segmotif.errors import JobCancelled
-from napari_segmotif.motifs.climb import entry_gain, kept_shares, log_ratios, match_windows, pick_peaks
-from napari_segmotif.motifs.climb import window_shares as shares_of
-from napari_segmotif.motifs.consensus import distinct, find_consensus, remove, shifted_cosine, split
-from napari_segmotif.motifs.templates import Template, base_rates, search_templates, template_of
+from napari_segmotif.motifs.searching.climb import (
+    entry_gain,
+    kept_shares,
+    log_ratios,
+    match_windows,
+    pick_peaks,
+)
+from napari_segmotif.motifs.searching.climb import window_shares as shares_of
+from napari_segmotif.motifs.searching.consensus import distinct, find_consensus, remove, shifted_cosine, split
+from napari_segmotif.motifs.searching.templates import Template, base_rates, search_templates, template_of
 
 Array = NDArray[np.float32]
 LENGTH, PRIOR = 15, 0.01

@@ -12,11 +12,11 @@ from scipy.stats import binom
 
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import JobCancelled
-from napari_segmotif.motifs.climb import match_windows
-from napari_segmotif.motifs.consensus import find_consensus
-from napari_segmotif.motifs.held_out import held_out_p_values, make_folds
-from napari_segmotif.motifs.significance import peak_statistic, random_shifts, window_contributions
-from napari_segmotif.motifs.templates import Template
+from napari_segmotif.motifs.searching.climb import match_windows
+from napari_segmotif.motifs.searching.consensus import find_consensus
+from napari_segmotif.motifs.searching.held_out import held_out_p_values, make_folds
+from napari_segmotif.motifs.searching.significance import peak_statistic, random_shifts, window_contributions
+from napari_segmotif.motifs.searching.templates import Template
 
 Array = NDArray[np.float32]
 LENGTH, SURROGATES, RESTARTS = 8, 99, 25

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_segmotif.errors import InputError
-from napari_segmotif.motifs.similarity import motif_similarity
+from napari_segmotif.motifs.results.similarity import motif_similarity
 
 
 def random_motifs(n: int = 3, n_frames: int = 6, seed: int = 0) -> np.ndarray:

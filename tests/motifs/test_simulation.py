@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_segmotif.errors import InputError
-from napari_segmotif.motifs.simulated_cells import place_cells
-from napari_segmotif.motifs.simulation import SimulatedVideo, displaced, simulate_video
+from napari_segmotif.motifs.simulating.simulated_cells import place_cells
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, displaced, simulate_video
 
 
 def small(**changes: Any) -> SimulatedVideo:
@@ -314,7 +314,7 @@ def test_uint16_has_200_counts_for_a_transient() -> None:
 
 def test_a_long_video_is_written_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = small(noise=0.3, dtype="uint16", motion=1, neuropil=0.2).video
-    monkeypatch.setattr("napari_segmotif.motifs.simulation._BLOCK_VALUES", 40 * 48 * 7)
+    monkeypatch.setattr("napari_segmotif.motifs.simulating.simulation._BLOCK_VALUES", 40 * 48 * 7)
     out = np.lib.format.open_memmap(tmp_path / "video.npy", "w+", np.uint16, (600, 40, 48))
     v = small(noise=0.3, dtype="uint16", motion=1, neuropil=0.2, out=out)
     assert v.video is out

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from napari_segmotif.common.progress import CancelToken
 from napari_segmotif.errors import JobCancelled
-from napari_segmotif.motifs.sparse_coding import match_motifs, play_motifs, sparse_activations
+from napari_segmotif.motifs.searching.sparse_coding import match_motifs, play_motifs, sparse_activations
 
 Array = NDArray[np.float32]
 

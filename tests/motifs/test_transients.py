@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_segmotif.motifs.events import find_events, hits_of, usual_height
-from napari_segmotif.motifs.transients import Transient, find_spikes, fit_transient, play_transients
+from napari_segmotif.motifs.sources.events import find_events, hits_of, usual_height
+from napari_segmotif.motifs.sources.transients import Transient, find_spikes, fit_transient, play_transients
 
 Array = NDArray[np.float32]
 TYPICAL = Transient(1.5, 12.0)

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import InputError, JobCancelled, SegmotifError
-from napari_segmotif.motifs import torch_training, torch_vae
-from napari_segmotif.motifs.expectation import expected_motifs
-from napari_segmotif.motifs.findings import FitState
 from napari_segmotif.motifs.parameters import MotifParameters
-from napari_segmotif.motifs.torch_vae import VaeResult, VaeStart, train_vae
+from napari_segmotif.motifs.refining import torch_training, torch_vae
+from napari_segmotif.motifs.refining.expectation import expected_motifs
+from napari_segmotif.motifs.refining.torch_vae import VaeResult, VaeStart, train_vae
+from napari_segmotif.motifs.results.findings import FitState
 
 Array = NDArray[np.float32]
 LENGTH = 12

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.errors import AxesError, InputError
-from napari_segmotif.motifs.video import Video, check_length
+from napari_segmotif.motifs.preparing.video import Video, check_length
 
 FRAMES = np.random.default_rng(0).normal(100, 10, (12, 7, 9)).astype(np.float32)
 
@@ -154,7 +154,7 @@ def test_blocks_are_the_video(chunks: tuple[int, ...], frames_per_block: int, ki
 
 
 def test_chunks_too_large_to_hold_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_segmotif.motifs.video._CHUNK_BYTES", 4 * 7 * 9 * 4)
+    monkeypatch.setattr("napari_segmotif.motifs.preparing.video._CHUNK_BYTES", 4 * 7 * 9 * 4)
     stored = CountingArray(FRAMES, (12, 7, 9))
     blocks = list(Video.open(stored).blocks(3 * 4 * 7 * 9))
     assert [len(frames) for _, frames in blocks] == [3, 3, 3, 3]

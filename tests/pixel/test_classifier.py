@@ -296,7 +296,7 @@ def test_suggestions_lie_where_nothing_is_painted(trained: PixelClassifier) -> N
 def test_large_images_are_ranked_on_averages(trained: PixelClassifier, monkeypatch) -> None:
     image, annotation = two_halves((301, 517)), painted((301, 517))
     image[180:220, 60:100] = np.random.default_rng(1).integers(0, 255, (40, 40))
-    monkeypatch.setattr("napari_segmotif.pixel.paint_next.MAX_CELLS", 5_000)
+    monkeypatch.setattr("napari_segmotif.pixel.reviewing.paint_next.MAX_CELLS", 5_000)
     part = (slice(33, 301), slice(0, 490))
     found = run_job(trained.suggest_iter(image, 4, annotation=annotation, region=part))
     assert found

@@ -12,10 +12,10 @@ from scipy import ndimage
 
 from napari_segmotif import PixelFeatures
 from napari_segmotif.common.axes import ImageSource
-from napari_segmotif.pixel.feature_cache import FeatureCache
-from napari_segmotif.pixel.features import DEFAULT_SIGMAS, FAMILIES
-from napari_segmotif.pixel.filters import FilterBank
-from napari_segmotif.pixel.tile_features import TiledImage
+from napari_segmotif.pixel.filtering.feature_cache import FeatureCache
+from napari_segmotif.pixel.filtering.features import DEFAULT_SIGMAS, FAMILIES
+from napari_segmotif.pixel.filtering.filters import FilterBank
+from napari_segmotif.pixel.filtering.tile_features import TiledImage
 
 TOLERANCE = 3e-6
 """Of the largest pixel value, for features that are linear in it; of its square for the structure tensor."""

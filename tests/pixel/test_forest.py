@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
 from napari_segmotif.errors import ModelFileError
-from napari_segmotif.pixel.forest import PackedForest
+from napari_segmotif.pixel.forests.forest import PackedForest
 
 
 def rows_and_classes(n_features=12, n_classes=3, n=64 * 40, seed=0):

@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import AnnotationError, InputError, JobCancelled
-from napari_segmotif.pixel.importance import (
+from napari_segmotif.pixel.reviewing.importance import (
     correlated_groups,
     correlation_warning,
     permutation_importances,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_segmotif.errors import InputError
-from napari_segmotif.pixel.suggestion import Suggestion, default_block_shape, rank_regions
+from napari_segmotif.pixel.reviewing.suggestion import Suggestion, default_block_shape, rank_regions
 
 SHAPE = (96, 128)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from napari_segmotif.pixel.threaded_forest import ThreadedForest
+from napari_segmotif.pixel.forests.threaded_forest import ThreadedForest
 
 
 def rows_and_classes(n=400):

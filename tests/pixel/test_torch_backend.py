@@ -18,16 +18,16 @@ from sklearn.ensemble import RandomForestClassifier
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import run_job
 from napari_segmotif.errors import DeviceMemoryError
-from napari_segmotif.pixel import torch_backend
-from napari_segmotif.pixel.features import FAMILIES, PixelFeatures
-from napari_segmotif.pixel.filters import FilterBank
-from napari_segmotif.pixel.forest import PackedForest
-from napari_segmotif.pixel.packets import PACKET_2D
+from napari_segmotif.pixel.filtering.features import FAMILIES, PixelFeatures
+from napari_segmotif.pixel.filtering.filters import FilterBank
+from napari_segmotif.pixel.filtering.packets import PACKET_2D
+from napari_segmotif.pixel.filtering.tile_features import FrameTile, TiledImage
+from napari_segmotif.pixel.filtering.torch_filters import DeviceFilters, eigenvalues_3x3
+from napari_segmotif.pixel.forests import torch_backend
+from napari_segmotif.pixel.forests.forest import PackedForest
+from napari_segmotif.pixel.forests.torch_backend import pieces, tile_sums
+from napari_segmotif.pixel.forests.torch_forest import DeviceForest
 from napari_segmotif.pixel.prediction import Sums, cpu_sums, predict_region
-from napari_segmotif.pixel.tile_features import FrameTile, TiledImage
-from napari_segmotif.pixel.torch_backend import pieces, tile_sums
-from napari_segmotif.pixel.torch_filters import DeviceFilters, eigenvalues_3x3
-from napari_segmotif.pixel.torch_forest import DeviceForest
 
 CLASSES = np.array([1, 3, 4], dtype=np.int32)
 

@@ -13,8 +13,8 @@ from sklearn.ensemble import RandomForestClassifier
 
 from napari_segmotif.common.progress import CancelToken, Progress, run_job
 from napari_segmotif.errors import AnnotationError, InputError, JobCancelled
-from napari_segmotif.pixel.held_out import assign_folds, fit_in_steps
-from napari_segmotif.pixel.validation import ValidationReport, validate_forest
+from napari_segmotif.pixel.reviewing.held_out import assign_folds, fit_in_steps
+from napari_segmotif.pixel.reviewing.validation import ValidationReport, validate_forest
 
 
 def forest(**settings: Any) -> Callable[[], RandomForestClassifier]:

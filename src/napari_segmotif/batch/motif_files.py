@@ -15,11 +15,11 @@ from ..common.image_io import is_image_path, open_image
 from ..common.image_paths import split_path
 from ..common.progress import CancelToken, Job
 from ..errors import InputError
-from ..motifs.cells import order_cells
-from ..motifs.export import SUMMARY, make_folder, summary_of, write_cells, write_results
 from ..motifs.model_file import to_file
 from ..motifs.parameters import MotifParameters
-from ..motifs.video import Video, check_length
+from ..motifs.preparing.video import Video, check_length
+from ..motifs.results.cells import order_cells
+from ..motifs.results.export import SUMMARY, make_folder, summary_of, write_cells, write_results
 from .motif_recipe import MotifJobParameters, MotifRecipe
 from .pairs import stem
 from .tasks import each_file_iter

@@ -27,7 +27,7 @@ def find_in_files(
 ) -> int:
     """Find motifs in files, say what was found in each, and return the exit code."""
     from ..batch.motif_files import MotifFileResult, find_motifs_in_files_iter, plan_motifs
-    from ..motifs.nwb import require_pynwb
+    from ..motifs.results.nwb import require_pynwb
 
     if recipe.parameters.nwb:
         require_pynwb()  # not only when all is computed

@@ -121,9 +121,9 @@ def _add_settings(parser: Any) -> None:
 def _simulate(options: argparse.Namespace) -> int:
     from pydantic import ValidationError
 
-    from ..motifs.export import make_folder
-    from ..motifs.simulation_parameters import SimulationParameters
-    from ..motifs.truth_files import simulate_to_files
+    from ..motifs.results.export import make_folder
+    from ..motifs.simulating.simulation_parameters import SimulationParameters
+    from ..motifs.simulating.truth_files import simulate_to_files
 
     given = _given(options, SimulationParameters.model_fields)
     try:

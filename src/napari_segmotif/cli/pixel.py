@@ -27,8 +27,8 @@ from .progress import run_with_bar
 
 if TYPE_CHECKING:
     from ..pixel.classifier import PixelClassifier
-    from ..pixel.features import PixelFeatures
-    from ..pixel.validation import ValidationReport
+    from ..pixel.filtering.features import PixelFeatures
+    from ..pixel.reviewing.validation import ValidationReport
     from .arguments import Commands
 
 _TRAIN = """\
@@ -147,7 +147,7 @@ def _train(options: argparse.Namespace) -> int:
 def _features(options: argparse.Namespace) -> PixelFeatures:
     from pydantic import ValidationError
 
-    from ..pixel.features import PixelFeatures
+    from ..pixel.filtering.features import PixelFeatures
 
     chosen: dict[str, Any] = {"dimensions": options.dimensions, "sigma_unit": options.sigma_unit}
     if options.sigmas:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image, Labels, Layer
 
-    from ..pixel.validation import ValidationReport
+    from ..pixel.reviewing.validation import ValidationReport
     from .layers import LayerSnapshot
     from .pixel.widget import PixelClassifierWidget
 

@@ -13,18 +13,18 @@ from pydantic import ValidationError
 from ..common.progress import CancelToken, Job, Progress, run_job
 from ..errors import InputError, JobCancelled, NotFittedError
 from . import model_file
-from .compression import Compressed, compress_video
-from .denoising import motif_traces
-from .discovery import Discovery, discover
-from .findings import FitState, Occurrence, occurrences_of, reaches_the_end, useful_length
-from .motion import undo_motion
 from .parameters import MotifParameters
-from .plain import fit_plain
-from .preprocessing import PreparedVideo, prepare_video
-from .refinement import Refined, as_activations, refine
-from .rendering import motif_images, play_images
-from .reporting import describe, what_to_know
-from .video import Video, check_length
+from .preparing.motion import undo_motion
+from .preparing.preprocessing import PreparedVideo, prepare_video
+from .preparing.video import Video, check_length
+from .refining.plain import fit_plain
+from .refining.refinement import Refined, as_activations, refine
+from .results.denoising import motif_traces
+from .results.findings import FitState, Occurrence, occurrences_of, reaches_the_end, useful_length
+from .results.rendering import motif_images, play_images
+from .results.reporting import describe, what_to_know
+from .searching.discovery import Discovery, discover
+from .sources.compression import Compressed, compress_video
 
 F32 = NDArray[np.float32]
 

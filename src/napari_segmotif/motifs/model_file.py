@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..common.model_files import ModelContents, read_model, write_model
 from ..errors import InputError, ModelFileError
-from .findings import Occurrence
 from .parameters import MotifParameters
+from .results.findings import Occurrence
 
 if TYPE_CHECKING:
     from .lemonade import LeMoNADe

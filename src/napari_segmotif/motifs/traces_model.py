@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from ..common.progress import CancelToken, Job, Progress, run_job
 from ..errors import InputError, NotFittedError
-from .compression import Compressed, compress_spikes, compress_traces
-from .denoising import motif_traces
-from .discovery import Discovery, discover
-from .findings import FitState, Occurrence, occurrences_of, reaches_the_end, useful_length
 from .parameters import TraceParameters
-from .refinement import motifs_of_spikes
-from .reporting import describe, what_to_know
-from .sparse_coding import sparse_activations
+from .refining.refinement import motifs_of_spikes
+from .results.denoising import motif_traces
+from .results.findings import FitState, Occurrence, occurrences_of, reaches_the_end, useful_length
+from .results.reporting import describe, what_to_know
+from .searching.discovery import Discovery, discover
+from .searching.sparse_coding import sparse_activations
+from .sources.compression import Compressed, compress_spikes, compress_traces
 
 F32 = NDArray[np.float32]
 

@@ -16,19 +16,19 @@ from ..common.device import MemoryLadder, resolve_device
 from ..common.progress import CancelToken, Job, run_job
 from ..errors import InputError, NotFittedError
 from . import live, model_file
-from .feature_cache import FeatureCache
-from .features import PixelFeatures
-from .filters import FilterBank
-from .forest import PackedForest
+from .filtering.feature_cache import FeatureCache
+from .filtering.features import PixelFeatures
+from .filtering.filters import FilterBank
+from .filtering.tile_features import TiledImage
+from .forests.forest import PackedForest
+from .forests.training import TrainingSet, collect, grow_forest, usable_cores
 from .inputs import Names, as_lists, check_alike, prepare
 from .parameters import ForestParameters
 from .prediction import OUTPUTS, Output, Prediction, Sums, predict_region
-from .review import Reviewable
-from .tile_features import TiledImage
-from .training import TrainingSet, collect, grow_forest, usable_cores
+from .reviewing.review import Reviewable
 
 if TYPE_CHECKING:
-    from .threaded_forest import ThreadedForest
+    from .forests.threaded_forest import ThreadedForest
 
 
 class PixelClassifier(Reviewable):
@@ -387,7 +387,7 @@ class PixelClassifier(Reviewable):
         device = resolve_device(self.device)
         if device == "cpu":
             return None
-        from .torch_backend import memory_ladder, tile_sums
+        from .forests.torch_backend import memory_ladder, tile_sums
 
         ladder = self._ladders.setdefault(device, memory_ladder(device))
         return tile_sums(tiled, forest, device, ladder)

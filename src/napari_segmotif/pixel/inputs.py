@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common.axes import SPATIAL, ImageSource
 from ..errors import InputError, ModelMismatchError
-from .features import PixelFeatures
+from .filtering.features import PixelFeatures
 
 if TYPE_CHECKING:
     from .classifier import PixelClassifier

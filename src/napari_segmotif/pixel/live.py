@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common.progress import CancelToken, Job, Progress
-from .forest import PackedForest
+from .filtering.tile_features import TiledImage
+from .forests.forest import PackedForest
+from .forests.training import collect, grow_forest, thinned
 from .prediction import OUTPUTS, Output, Prediction
-from .tile_features import TiledImage
-from .training import collect, grow_forest, thinned
 
 if TYPE_CHECKING:
     from .classifier import PixelClassifier

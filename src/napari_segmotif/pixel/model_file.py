@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..common.axes import SPATIAL
 from ..common.model_files import ModelContents, read_model, write_model
 from ..errors import InputError, ModelFileError
-from .features import PixelFeatures
-from .filters import FilterBank
-from .forest import PackedForest
+from .filtering.features import PixelFeatures
+from .filtering.filters import FilterBank
+from .forests.forest import PackedForest
+from .forests.training import TrainingSet
 from .parameters import ForestParameters
-from .training import TrainingSet
 
 if TYPE_CHECKING:
     from .classifier import PixelClassifier

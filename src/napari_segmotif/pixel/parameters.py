@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from .threaded_forest import ThreadedForest
+    from .forests.threaded_forest import ThreadedForest
 
 
 class ForestParameters(BaseModel):
@@ -51,7 +51,7 @@ class ForestParameters(BaseModel):
             Classes it will be trained on. A forest that grows step by step cannot work out balanced
             weights again at each step: they are worked out here.
         """
-        from .threaded_forest import ThreadedForest
+        from .forests.threaded_forest import ThreadedForest
 
         weight: dict[int, float] | str | None = None if self.class_weight == "none" else "balanced"
         if weight is not None and y is not None:

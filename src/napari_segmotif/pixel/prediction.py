@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ..common.progress import CancelToken, Job, Progress
 from ..errors import InputError
-from .forest import PackedForest
-from .tile_features import FrameTile, TiledImage
+from .filtering.tile_features import FrameTile, TiledImage
+from .forests.forest import PackedForest
 
 Output = Literal["labels", "probabilities", "uncertainty"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)

@@ -14,8 +14,8 @@ from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.common.progress import CancelToken, Job, Progress
 from napari_segmotif.errors import InputError, JobCancelled
 from napari_segmotif.gui.motifs.widget import MotifDetectorWidget
-from napari_segmotif.motifs.findings import FitState, Occurrence
 from napari_segmotif.motifs.parameters import MotifParameters
+from napari_segmotif.motifs.results.findings import FitState, Occurrence
 
 F, T, Y, X = 8, 120, 24, 32
 STARTS = {0: (10, 50, 112), 1: (30, 90)}

@@ -20,7 +20,7 @@ from napari_segmotif.gui.motifs.colors import GREY, motif_colors
 from napari_segmotif.gui.motifs.decimation import column_edges, column_ranges
 from napari_segmotif.gui.motifs.motif_rows import rows_of, trace_image
 from napari_segmotif.gui.motifs.time_window import TimeWindow, round_ticks, time_text
-from napari_segmotif.motifs.findings import Occurrence
+from napari_segmotif.motifs.results.findings import Occurrence
 
 RATE = 20.0
 STARTS = ((100, 400, 700), (250, 550))

@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 from napari_segmotif.gui.motifs.widget import MotifDetectorWidget
 from napari_segmotif.motifs.lemonade import LeMoNADe
 from napari_segmotif.motifs.parameters import MotifParameters
-from napari_segmotif.motifs.similarity import motif_similarity
-from napari_segmotif.motifs.simulation import SimulatedVideo, simulate_video
+from napari_segmotif.motifs.results.similarity import motif_similarity
+from napari_segmotif.motifs.simulating.simulation import SimulatedVideo, simulate_video
 
 SETTINGS = MotifParameters(n_motifs=2, motif_length=15, frame_rate=15, n_restarts=4, n_steps=20)
 

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 from napari_segmotif.gui.motifs.colors import motif_colors
 from napari_segmotif.gui.motifs.occurrence_model import AMPLITUDE, FRAME, MOTIF, TIME
 from napari_segmotif.gui.motifs.occurrence_table import OccurrenceTable
-from napari_segmotif.motifs.findings import Occurrence
+from napari_segmotif.motifs.results.findings import Occurrence
 
 FOUND = (
     Occurrence(1, 1234, 41.1333333, 0.5),

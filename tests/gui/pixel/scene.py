@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_segmotif.gui.pixel.widget import PixelClassifierWidget
 from napari_segmotif.pixel.classifier import PixelClassifier
-from napari_segmotif.pixel.features import PixelFeatures
+from napari_segmotif.pixel.filtering.features import PixelFeatures
 from napari_segmotif.pixel.parameters import ForestParameters
 
 Paint = Callable[..., None]

@@ -12,7 +12,7 @@ from napari_segmotif.gui.pixel.class_table import ClassTable
 from napari_segmotif.gui.pixel.feature_grid import FeatureGrid
 from napari_segmotif.gui.pixel.feature_text import PLAIN_NAMES, PRESETS, Preset
 from napari_segmotif.gui.pixel.keeping import arguments_of
-from napari_segmotif.pixel.features import FAMILIES, PixelFeatures
+from napari_segmotif.pixel.filtering.features import FAMILIES, PixelFeatures
 from napari_segmotif.pixel.strokes import StrokeCount
 
 

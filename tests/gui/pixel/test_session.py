@@ -25,7 +25,7 @@ from napari_segmotif.gui.pixel.recipe import FileOfLayer
 from napari_segmotif.gui.pixel.script import as_python
 from napari_segmotif.gui.pixel.session import Followed, Session, Shown, read
 from napari_segmotif.pixel.classifier import PixelClassifier
-from napari_segmotif.pixel.features import PixelFeatures
+from napari_segmotif.pixel.filtering.features import PixelFeatures
 from napari_segmotif.pixel.parameters import ForestParameters
 
 FEATURES = PixelFeatures(families=("gaussian", "gradient_magnitude"), sigmas=(1.0,))

@@ -17,7 +17,7 @@ from .time_window import round_ticks, time_text
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from ...motifs.cells import MotifCells
+    from ...motifs.results.cells import MotifCells
 
 _APART = 48.0  # pixels between two ticks of the axis, at least
 

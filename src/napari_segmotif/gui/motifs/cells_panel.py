@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from ...common.words import count
-from ...motifs.cells import MotifCells
+from ...motifs.results.cells import MotifCells
 from ..section import words
 from ..swatch import swatch_icon
 from .cell_raster import CellRaster

@@ -93,7 +93,7 @@ def look_at(model: LeMoNADe, crop: Crop | None = None) -> Found:
 
 def with_orders(found: Found, cells: NDArray[np.integer]) -> Found:
     """Add which of these cells (Y, X), labels, belong to which motif."""
-    from ...motifs.cells import order_cells
+    from ...motifs.results.cells import order_cells
 
     part = cells if found.crop is None else cells[found.crop.region[1:]]
     return replace(found, orders=tuple(order_cells(np.asarray(found.model.motifs_), np.asarray(part))))

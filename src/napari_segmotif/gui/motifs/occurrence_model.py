@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QIcon
 
-from ...motifs.findings import Occurrence
+from ...motifs.results.findings import Occurrence
 from ..swatch import swatch_icon
 from .words import motif_name
 

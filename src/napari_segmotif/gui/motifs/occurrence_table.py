@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...motifs.findings import Occurrence
+from ...motifs.results.findings import Occurrence
 from ..section import row
 from ..swatch import swatch_icon
 from .occurrence_model import FRAME, OccurrenceModel

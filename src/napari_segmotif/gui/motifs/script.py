@@ -23,7 +23,7 @@ def as_python(video: FileOfLayer, parameters: MotifParameters) -> str:
     lines = [
         "from napari_segmotif import LeMoNADe",
         "from napari_segmotif.common.image_io import open_image",
-        "from napari_segmotif.motifs.export import write_results",
+        "from napari_segmotif.motifs.results.export import write_results",
         "",
         f"path = {video.path or 'video.tif'!r}{note}",
         "model = LeMoNADe(",

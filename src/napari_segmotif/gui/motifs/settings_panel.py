@@ -10,8 +10,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...errors import InputError
-from ...motifs.findings import FitState
 from ...motifs.parameters import MotifParameters
+from ...motifs.results.findings import FitState
 from ..controls import FloatControl, IntControl
 from ..curve_plot import CurvePlot
 from ..forms import form_for

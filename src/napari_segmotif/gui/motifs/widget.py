@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from ...common.progress import CancelToken
 from ...common.words import count
 from ...errors import InputError, SegmotifError
-from ...motifs.findings import FitState
+from ...motifs.results.findings import FitState
 from ..runner import JobRunner
 from ..teardown import teardown_on_close
 from ..view import visible_region

@@ -17,8 +17,8 @@ from .crop import Crop
 from .found import Found, look_at, with_orders
 
 if TYPE_CHECKING:
-    from ...motifs.cells import MotifCells
     from ...motifs.lemonade import LeMoNADe
+    from ...motifs.results.cells import MotifCells
 
 _AXES = "TYX"
 
@@ -104,7 +104,7 @@ def export(
     token: CancelToken,
 ) -> Job[tuple[Path, ...]]:
     """Write motifs, activations, occurrences, cells and the model to a folder, as the command line does."""
-    from ...motifs.export import make_folder, write_cells, write_results
+    from ...motifs.results.export import make_folder, write_cells, write_results
 
     folder = make_folder(folder)
     yield Progress(0, 0, "writing the model")

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...pixel.validation import ValidationReport
+from ...pixel.reviewing.validation import ValidationReport
 from ..classes.entries import ClassEntry, with_labels
 from ..plots import BarPlot, MatrixPlot
 from ..section import enable, row, words

@@ -9,9 +9,9 @@ from typing import Any
 from ...common.progress import CancelToken, Job, Progress
 from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
-from ...pixel.importance import correlation_warning
-from ...pixel.suggestion import Suggestion
-from ...pixel.validation import ValidationReport
+from ...pixel.reviewing.importance import correlation_warning
+from ...pixel.reviewing.suggestion import Suggestion
+from ...pixel.reviewing.validation import ValidationReport
 from ..layers import LayerSnapshot
 from .check_panel import IMPURITY
 from .workbench import Workbench

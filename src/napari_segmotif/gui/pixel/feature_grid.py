@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...pixel.features import FAMILIES, PixelFeatures
+from ...pixel.filtering.features import FAMILIES, PixelFeatures
 from ..section import row, words
 from .feature_text import PLAIN_NAMES, PRESETS, Pairs, is_possible, sigma_text
 

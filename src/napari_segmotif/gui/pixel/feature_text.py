@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...pixel.features import (
+from ...pixel.filtering.features import (
     DEFAULT_SIGMAS,
     FAMILIES,
     SMALLEST_DERIVATIVE_SIGMA,

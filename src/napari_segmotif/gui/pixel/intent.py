@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...common.axes import ImageSource
-from ...pixel.features import PixelFeatures
+from ...pixel.filtering.features import PixelFeatures
 from ...pixel.parameters import ForestParameters
 from ...pixel.strokes import count_strokes
 from ..classes.entries import ClassEntry, names_of

@@ -12,7 +12,7 @@ from ...batch.recipe import ModelReference
 from ...common.progress import CancelToken, Job
 from ...errors import SegmotifError
 from ...pixel.classifier import PixelClassifier
-from ...pixel.features import PixelFeatures
+from ...pixel.filtering.features import PixelFeatures
 from ..classes.entries import colors_of, names_of
 from ..source_file import file_of
 from .model_panel import ModelPanel

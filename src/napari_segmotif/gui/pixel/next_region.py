@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Shapes
 
-from ...pixel.suggestion import Suggestion
+from ...pixel.reviewing.suggestion import Suggestion
 from ..layers import LayerSnapshot
 from ..view import move_view_to
 

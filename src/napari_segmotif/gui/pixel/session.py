@@ -18,7 +18,7 @@ from ...common.axes import ImageSource
 from ...common.progress import CancelToken, Job, Progress
 from ...errors import AnnotationError, InputError, NotFittedError
 from ...pixel.classifier import PixelClassifier
-from ...pixel.feature_cache import FeatureCache
+from ...pixel.filtering.feature_cache import FeatureCache
 from ...pixel.parameters import ForestParameters
 from ...pixel.prediction import Output, Prediction
 from ..classes.entries import ClassEntry, colors_of, names_of

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...common.progress import CancelToken, Job, Progress
 from ...pixel.classifier import PixelClassifier
-from ...pixel.features import PixelFeatures
+from ...pixel.filtering.features import PixelFeatures
 from ..results import label_colormap
 
 _done = False

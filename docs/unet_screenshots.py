@@ -14,7 +14,7 @@ from qtpy.QtCore import QRect
 from qtpy.QtWidgets import QApplication
 
 from napari_segmotif import simulate_nuclei_2d
-from napari_segmotif.gui.unet.predict_panel import PredictWish
+from napari_segmotif.gui.unet.panels.predict_panel import PredictWish
 from napari_segmotif.gui.unet.widget import UNetSegmenterWidget
 from napari_segmotif.gui.virtual_display import display
 

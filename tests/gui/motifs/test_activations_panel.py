@@ -15,11 +15,11 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QImage, QWheelEvent
 from qtpy.QtWidgets import QApplication, QPushButton
 
-from napari_segmotif.gui.motifs.activations_panel import ActivationsPanel
 from napari_segmotif.gui.motifs.colors import GREY, motif_colors
-from napari_segmotif.gui.motifs.decimation import column_edges, column_ranges
-from napari_segmotif.gui.motifs.motif_rows import rows_of, trace_image
-from napari_segmotif.gui.motifs.time_window import TimeWindow, round_ticks, time_text
+from napari_segmotif.gui.motifs.panels.activations_panel import ActivationsPanel
+from napari_segmotif.gui.motifs.plots.decimation import column_edges, column_ranges
+from napari_segmotif.gui.motifs.plots.motif_rows import rows_of, trace_image
+from napari_segmotif.gui.motifs.plots.time_window import TimeWindow, round_ticks, time_text
 from napari_segmotif.motifs.results.findings import Occurrence
 
 RATE = 20.0

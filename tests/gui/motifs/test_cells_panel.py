@@ -9,8 +9,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_segmotif.gui.motifs.cells_panel import CellsPanel, cells_in_words
 from napari_segmotif.gui.motifs.colors import motif_colors
+from napari_segmotif.gui.motifs.panels.cells_panel import CellsPanel, cells_in_words
 from napari_segmotif.motifs.results.cells import MotifCells
 
 LENGTH, RATE = 30, 30.0

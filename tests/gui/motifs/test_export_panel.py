@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog
 
-from napari_segmotif.gui.motifs.export_panel import ExportPanel
+from napari_segmotif.gui.motifs.panels.export_panel import ExportPanel
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from qtpy.QtCore import QModelIndex, QPoint, Qt
 from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_segmotif.gui.motifs.colors import motif_colors
-from napari_segmotif.gui.motifs.occurrence_model import AMPLITUDE, FRAME, MOTIF, TIME
-from napari_segmotif.gui.motifs.occurrence_table import OccurrenceTable
+from napari_segmotif.gui.motifs.panels.occurrence_model import AMPLITUDE, FRAME, MOTIF, TIME
+from napari_segmotif.gui.motifs.panels.occurrence_table import OccurrenceTable
 from napari_segmotif.motifs.results.findings import Occurrence
 
 FOUND = (

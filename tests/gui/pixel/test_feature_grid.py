@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from napari_segmotif.gui.classes.entries import ClassEntry, starting_classes, with_labels
-from napari_segmotif.gui.pixel.class_table import ClassTable
-from napari_segmotif.gui.pixel.feature_grid import FeatureGrid
-from napari_segmotif.gui.pixel.feature_text import PLAIN_NAMES, PRESETS, Preset
 from napari_segmotif.gui.pixel.keeping import arguments_of
+from napari_segmotif.gui.pixel.panels.class_table import ClassTable
+from napari_segmotif.gui.pixel.panels.feature_grid import FeatureGrid
+from napari_segmotif.gui.pixel.panels.feature_text import PLAIN_NAMES, PRESETS, Preset
 from napari_segmotif.pixel.filtering.features import FAMILIES, PixelFeatures
 from napari_segmotif.pixel.strokes import StrokeCount
 

@@ -17,10 +17,10 @@ from napari_segmotif.common.progress import CancelToken, run_job
 from napari_segmotif.errors import AnnotationError, InputError, NotFittedError
 from napari_segmotif.gui.classes.entries import starting_classes
 from napari_segmotif.gui.pixel import warm_up
-from napari_segmotif.gui.pixel.feature_text import in_plain_names
 from napari_segmotif.gui.pixel.intent import Counted, Intent, Pair
 from napari_segmotif.gui.pixel.live_region import MAX_LIVE_PIXELS, live_blocks
 from napari_segmotif.gui.pixel.object_jobs import objects_of
+from napari_segmotif.gui.pixel.panels.feature_text import in_plain_names
 from napari_segmotif.gui.pixel.recipe import FileOfLayer
 from napari_segmotif.gui.pixel.script import as_python
 from napari_segmotif.gui.pixel.session import Followed, Session, Shown, read

@@ -16,8 +16,8 @@ from result_scene import history, trained
 
 from napari_segmotif.common.metrics import ClassificationScores, confusion_matrix
 from napari_segmotif.common.object_metrics import ObjectScores, dice
-from napari_segmotif.gui.unet import card
-from napari_segmotif.gui.unet.card_panel import CardPanel
+from napari_segmotif.gui.unet.panels import card
+from napari_segmotif.gui.unet.panels.card_panel import CardPanel
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from napari_segmotif.errors import AnnotationError
 from napari_segmotif.gui.data_panel import DataPanel
 from napari_segmotif.gui.layers import snapshot_image
 from napari_segmotif.gui.results import is_result, show_result
-from napari_segmotif.gui.unet import data_panel
+from napari_segmotif.gui.unet.panels import data_panel
 
 
 def test_the_kind_of_the_labels_is_seen_and_said(viewer: Viewer) -> None:

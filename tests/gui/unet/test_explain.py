@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 from result_scene import Known, host, layer, squares, trained
 
-from napari_segmotif.gui.unet.explain_panel import ExplainPanel
+from napari_segmotif.gui.unet.panels.explain_panel import ExplainPanel
 
 NAMES = {0: "background", 1: "nuclei", 2: "cytoplasm"}
 

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 from result_scene import Known, host, squares
 
 from napari_segmotif.common.progress import CancelToken, Job, Progress
-from napari_segmotif.gui.unet.growth_panel import GrowthPanel
+from napari_segmotif.gui.unet.panels.growth_panel import GrowthPanel
 from napari_segmotif.unet.learning import learning_curve
 from napari_segmotif.unet.learning.learning_curve import CurvePoint, LearningCurve
 

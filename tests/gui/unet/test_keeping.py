@@ -21,9 +21,10 @@ from napari_segmotif.batch.model_recipe import ModelReference
 from napari_segmotif.batch.unet_recipe import UNetRecipe
 from napari_segmotif.errors import MissingExtraError
 from napari_segmotif.gui.source_file import FileOfLayer
-from napari_segmotif.gui.unet import applying, keep_panel
-from napari_segmotif.gui.unet.keep_panel import KeepPanel
+from napari_segmotif.gui.unet import applying
 from napari_segmotif.gui.unet.keeping import files_of_training
+from napari_segmotif.gui.unet.panels import keep_panel
+from napari_segmotif.gui.unet.panels.keep_panel import KeepPanel
 from napari_segmotif.gui.unet.script import TrainedOn, as_python
 from napari_segmotif.unet.exchange import export_onnx
 

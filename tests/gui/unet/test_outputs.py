@@ -15,7 +15,7 @@ from napari_segmotif.gui.classes.entries import from_metadata
 from napari_segmotif.gui.layers import snapshot_image
 from napari_segmotif.gui.source_file import file_of
 from napari_segmotif.gui.unet.outputs import Outputs
-from napari_segmotif.gui.unet.predict_panel import PredictWish
+from napari_segmotif.gui.unet.panels.predict_panel import PredictWish
 from napari_segmotif.gui.unet.recipe import describe
 from napari_segmotif.unet.inference.prediction import UNetPrediction
 from napari_segmotif.unet.trained import TrainedUNet

@@ -19,7 +19,7 @@ from napari_segmotif.errors import InputError
 from napari_segmotif.gui.layers import snapshot_image
 from napari_segmotif.gui.results import show_result
 from napari_segmotif.gui.unet import predicting
-from napari_segmotif.gui.unet.predict_panel import PredictPanel, PredictWish
+from napari_segmotif.gui.unet.panels.predict_panel import PredictPanel, PredictWish
 from napari_segmotif.unet.objects.decoding import Decoder
 
 

@@ -8,7 +8,7 @@ from unet_scene import CONFIGURATION
 
 from napari_segmotif.errors import InputError
 from napari_segmotif.gui.controls import OptionalControl
-from napari_segmotif.gui.unet.settings_panel import SettingsPanel
+from napari_segmotif.gui.unet.panels.settings_panel import SettingsPanel
 from napari_segmotif.unet.parameters import UNetParameters
 
 

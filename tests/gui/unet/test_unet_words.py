@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_segmotif.gui.unet.curves import loss_curves, score_curves
+from napari_segmotif.gui.unet.panels.curves import loss_curves, score_curves
 from napari_segmotif.gui.unet.words import duration, epoch_in_words, score, seconds_left
 from napari_segmotif.unet.learning.reports import EpochReport
 

@@ -12,13 +12,13 @@ from ..results import is_result
 from ..runner import JobRunner
 from ..section import Section, words
 from ..sectioned_form import SectionedForm
-from .activations_panel import ActivationsPanel
-from .cells_panel import CellsPanel
-from .export_panel import ExportPanel
-from .motif_panel import MotifPanel
-from .occurrence_table import OccurrenceTable
-from .settings_panel import SettingsPanel
-from .video_panel import VideoPanel
+from .panels.activations_panel import ActivationsPanel
+from .panels.cells_panel import CellsPanel
+from .panels.export_panel import ExportPanel
+from .panels.motif_panel import MotifPanel
+from .panels.occurrence_table import OccurrenceTable
+from .panels.settings_panel import SettingsPanel
+from .panels.video_panel import VideoPanel
 
 
 class MotifForm(SectionedForm):

@@ -22,10 +22,10 @@ from .crop import Crop, preview_crop
 from .form import MotifForm
 from .found import Found
 from .keeping import Keeping
+from .panels.video_panel import plane_in_view
 from .playing import MotifPlayer, current_frame, go_to_frame
 from .recipe import describe
 from .result_layers import MotifLayers
-from .video_panel import plane_in_view
 from .words import seconds_in_words, summary_in_words
 
 

@@ -13,7 +13,7 @@ from ...pixel.reviewing.importance import correlation_warning
 from ...pixel.reviewing.suggestion import Suggestion
 from ...pixel.reviewing.validation import ValidationReport
 from ..layers import LayerSnapshot
-from .check_panel import IMPURITY
+from .panels.check_panel import IMPURITY
 from .workbench import Workbench
 
 

@@ -14,12 +14,12 @@ from ..data_panel import DataPanel
 from ..runner import JobRunner
 from ..section import Section, row, words
 from ..sectioned_form import SectionedForm
-from .check_panel import ImportancePanel, NextPanel, ValidationPanel
-from .class_table import ClassTable
-from .feature_grid import FeatureGrid
-from .model_panel import ModelPanel
-from .objects_panel import ObjectsPanel
-from .train_panel import TrainPanel
+from .panels.check_panel import ImportancePanel, NextPanel, ValidationPanel
+from .panels.class_table import ClassTable
+from .panels.feature_grid import FeatureGrid
+from .panels.model_panel import ModelPanel
+from .panels.objects_panel import ObjectsPanel
+from .panels.train_panel import TrainPanel
 
 
 class PixelForm(SectionedForm):

@@ -15,8 +15,8 @@ from ...pixel.classifier import PixelClassifier
 from ...pixel.filtering.features import PixelFeatures
 from ..classes.entries import colors_of, names_of
 from ..source_file import file_of
-from .model_panel import ModelPanel
 from .outputs import SEGMENTATION
+from .panels.model_panel import ModelPanel
 from .recipe import recipe_of
 from .script import as_python
 from .session import read

@@ -26,16 +26,16 @@ from ..runner import JobRunner
 from ..section import enable
 from ..teardown import teardown_on_close
 from .checks import Checks, Importances
-from .feature_text import in_plain_names
 from .following import Following
 from .form import PixelForm
 from .jobs import IN_MEMORY_BYTES, Jobs
 from .keeping import Keeping, in_words
 from .live import LiveListener
-from .model_panel import LayerDialog
 from .next_region import NextRegions
 from .object_jobs import ObjectJobs, Objects
 from .outputs import OutputLayers, color
+from .panels.feature_text import in_plain_names
+from .panels.model_panel import LayerDialog
 from .session import Session
 from .sparse import places_of
 from .warm_up import is_warm, warm_up

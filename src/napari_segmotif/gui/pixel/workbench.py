@@ -16,13 +16,13 @@ from ...errors import AnnotationError, InputError, SegmotifError
 from ..data_panel import DataPanel, PairOfLayers
 from ..layers import LayerSnapshot, snapshot_image, snapshot_labels
 from ..runner import JobRunner
-from .class_table import ClassTable
 from .copies import Copies
-from .feature_grid import FeatureGrid
 from .intent import Intent, Pair
 from .outputs import OutputLayers
+from .panels.class_table import ClassTable
+from .panels.feature_grid import FeatureGrid
+from .panels.train_panel import TrainPanel
 from .session import Session
-from .train_panel import TrainPanel
 
 #: Larger annotations are copied in the worker thread: copying them here would be felt.
 _COPIED_HERE_BYTES = 32 * 2**20

@@ -10,10 +10,10 @@ from ..job_status import JobStatus
 from ..runner import JobRunner
 from ..section import Section
 from ..sectioned_form import SectionedForm
-from .data_panel import TrainingDataPanel
-from .settings_panel import SettingsPanel
-from .training_panel import TrainingPanel
-from .use_panels import UsePanels
+from .panels.data_panel import TrainingDataPanel
+from .panels.settings_panel import SettingsPanel
+from .panels.training_panel import TrainingPanel
+from .panels.use_panels import UsePanels
 
 
 class UNetForm(SectionedForm):

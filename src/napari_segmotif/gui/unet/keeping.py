@@ -16,9 +16,9 @@ from ..layers import snapshot_image
 from ..source_file import FileOfLayer, file_of
 from . import applying
 from .bench import Bench
-from .keep_panel import KeepPanel
 from .outputs import Outputs
-from .predict_panel import PredictPanel
+from .panels.keep_panel import KeepPanel
+from .panels.predict_panel import PredictPanel
 from .recipe import describe
 from .script import TrainedOn, as_python
 

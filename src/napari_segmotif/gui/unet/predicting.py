@@ -20,9 +20,9 @@ from ..view import visible_region
 from . import applying
 from .applying import Predicted, Target
 from .bench import Bench
-from .explain_panel import ExplainPanel
 from .outputs import Outputs
-from .predict_panel import PredictPanel, Scope
+from .panels.explain_panel import ExplainPanel
+from .panels.predict_panel import PredictPanel, Scope
 from .recipe import describe, explanation
 
 if TYPE_CHECKING:

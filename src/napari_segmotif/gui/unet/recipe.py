@@ -12,7 +12,7 @@ from ..source_file import FileOfLayer
 if TYPE_CHECKING:
     from ...unet.inference.prediction_outputs import Output
     from ...unet.trained import TrainedUNet
-    from .predict_panel import PredictWish
+    from .panels.predict_panel import PredictWish
 
 
 def describe(

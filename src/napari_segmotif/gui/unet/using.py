@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import SegmotifError
-from . import applying, card
+from . import applying
 from .bench import Bench
 from .keeping import Keeping
 from .outputs import Outputs, class_colors
+from .panels import card
+from .panels.use_panels import UsePanels
 from .predicting import Predicting
-from .use_panels import UsePanels
 from .work import Wish
 
 if TYPE_CHECKING:

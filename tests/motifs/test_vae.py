@@ -354,7 +354,7 @@ def test_for_uncertain_activations_it_minimises_the_expectation() -> None:
 
 
 def test_the_m_step_of_a_long_video_is_that_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_segmotif.motifs import expectation
+    from napari_segmotif.motifs.refining import expectation
 
     x, _, activations = planted(700)
     whole = expected_motifs(x, activations, LENGTH)

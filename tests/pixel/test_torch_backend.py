@@ -415,7 +415,7 @@ def test_a_classifier_remembers_what_did_not_fit_from_one_stroke_to_the_next(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from napari_segmotif.pixel import classifier as classifier_module
-    from napari_segmotif.pixel import torch_backend
+    from napari_segmotif.pixel.forests import torch_backend
 
     image = cells((256, 256))
     annotation = np.zeros(image.shape, np.uint8)

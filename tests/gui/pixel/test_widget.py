@@ -199,7 +199,7 @@ def test_class_table_and_layers_follow_each_other(
     widget, annotation = painted
     table = widget.form.table
     annotation.selected_label = 1
-    assert table.current_label == 1
+    assert table.current == 1
     annotation.mode = "pan_zoom"
     table.table.setCurrentCell(1, 1)
     assert annotation.selected_label == 2
@@ -215,7 +215,7 @@ def test_class_table_and_layers_follow_each_other(
     assert widget.session.require().class_names_[1] == "Nucleus"
     assert widget.form.objects._class.itemText(0) == "Nucleus"
     table.select(5)
-    table._remove.click()
+    table.remove.click()
     settled(widget, qtbot)
     assert not (annotation.data == 5).any()
     annotation.undo()

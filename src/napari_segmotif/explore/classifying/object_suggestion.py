@@ -32,6 +32,8 @@ N_OWN_CLUSTERS = 10
 _MOST_CANDIDATES = 2_000
 _MOST_REFERENCES = 2_000
 _SWEEPS = 15
+_FEWEST_OF_A_KIND = 4
+"""Fewer objects that k-means sets apart are outliers."""
 _APART = 1.4
 """A cluster is unlike the examples that are so many times its radius away from its middle."""
 
@@ -110,15 +112,18 @@ def uncertainty(probabilities: Floats) -> Floats:
 def _from_clusters(pool: Pool, n: int, *, again: bool) -> Ints:
     """The most typical object of each cluster without an example; with `again`, then the next of each."""
     cluster = pool.cluster if pool.cluster is not None else own_clusters(pool.X)
+    fewest = 1 if pool.cluster is not None else _FEWEST_OF_A_KIND
     taken = pool.labelled.copy()
     picked: list[int] = []
     settled: set[int] = set()
     names, sizes = np.unique(cluster[cluster > 0], return_counts=True)
     order = names[np.argsort(-sizes, kind="stable")]
+    order = order[np.sort(sizes)[::-1] >= min(fewest, sizes.max(initial=0))]
     members = {int(c): np.flatnonzero(cluster == c) for c in order}
     examples = {c: int(taken[rows].sum()) for c, rows in members.items()}
-    # Of a single object that lies apart nothing says that there is a cluster: it has the usual radius.
-    usual = float(np.median([_radius(pool.X, rows) for rows in members.values()])) if members else 0.0
+    # A few outliers may lie close together by chance: they count as wide as the cluster of most objects.
+    widths = np.array([_radius(pool.X, rows) for rows in members.values()])
+    usual = float(np.median(np.repeat(widths, [len(rows) for rows in members.values()]))) if members else 0.0
     while len(picked) < n:
         open_clusters = [c for c, rows in members.items() if examples[c] < len(rows) and c not in settled]
         if not again:

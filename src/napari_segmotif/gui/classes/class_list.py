@@ -177,10 +177,12 @@ class ClassList(QWidget):
         self.set_entries(renamed(self._entries, label, color=color))
         self.changed.emit()
 
-    def _ask_color(self, entry: ClassEntry) -> None:
+    def ask_color(self, label: int) -> None:
+        """Let the user pick a colour for a class."""
+        entry = next(entry for entry in self._entries if entry.label == label)
         color = QColorDialog.getColor(QColor(entry.color), self, f"Colour of {entry.name}")
         if color.isValid():
-            self.set_color(entry.label, color.name())
+            self.set_color(label, color.name())
 
     def _remove_current(self) -> None:
         label = self.current
@@ -201,10 +203,10 @@ class ClassList(QWidget):
         self.changed.emit()
 
     def _on_clicked(self, index: int, column: int) -> None:
-        entry = self._entries[index]
+        label = self._entries[index].label
         if column == LABEL:
-            self._ask_color(entry)
-        self.selected.emit(entry.label)
+            self.ask_color(label)
+        self.selected.emit(label)
 
     def _on_row_changed(self, index: int, *_: int) -> None:
         self._update()

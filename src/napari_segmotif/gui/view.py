@@ -90,6 +90,8 @@ def move_view_to(
     snapshot: LayerSnapshot,
     center: Sequence[float],
     size: Sequence[float] | None = None,
+    *,
+    only_closer: bool = False,
 ) -> None:
     """Show a place of an image in the middle of the canvas.
 
@@ -104,6 +106,8 @@ def move_view_to(
     size
         Extent of the place in pixels along the same axes; the camera zooms so that it fills the canvas with
         a margin. None keeps the zoom.
+    only_closer
+        Keep the zoom, too, where the place fills half of the canvas already, or more.
     """
     viewer = unwrapped(viewer)
     layer = find_layer(viewer, snapshot)
@@ -119,16 +123,16 @@ def move_view_to(
         if axis >= offset:
             viewer.dims.set_point(axis, world[axis - offset])
     if size is not None:
-        _zoom_to(viewer, snapshot, dict(zip(snapshot.output_axes, size, strict=True)))
+        zoom = _zoom_for(viewer, snapshot, dict(zip(snapshot.output_axes, size, strict=True)))
+        if not only_closer or zoom > 2 * viewer.scene.camera.zoom:
+            viewer.scene.camera.zoom = zoom
     displayed = [axis - offset for axis in viewer.dims.displayed]
     viewer.scene.camera.center = tuple(world[displayed])
 
 
-def _zoom_to(viewer: Viewer, snapshot: LayerSnapshot, size: dict[str, float]) -> None:
+def _zoom_for(viewer: Viewer, snapshot: LayerSnapshot, size: dict[str, float]) -> float:
     spacing = snapshot.spacing or (1.0,) * len(snapshot.spatial_axes)
     steps = dict(zip(snapshot.spatial_axes, spacing, strict=True))
     extents = [size[letter] * steps[letter] for letter in snapshot.spatial_axes[-2:]]
     canvas = viewer.canvas.viewbox_size(viewer.layers)
-    viewer.scene.camera.zoom = min(
-        pixels / (_MARGIN * max(extent, 1e-9)) for pixels, extent in zip(canvas, extents, strict=True)
-    )
+    return min(pixels / (_MARGIN * max(extent, 1e-9)) for pixels, extent in zip(canvas, extents, strict=True))

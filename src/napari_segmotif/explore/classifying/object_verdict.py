@@ -78,7 +78,7 @@ def _smaller(null: ShuffledScores) -> str:
     parts = [] if null.n_trees is None else [f"by forests of only {null.n_trees} trees"]
     if null.n_objects is not None:
         parts.append(f"from at most {null.n_objects} objects")
-    return f" (shuffles are learned {' '.join(parts)}, to save time)" if parts else ""
+    return f"; shuffles are learned {' '.join(parts)}, to save time" if parts else ""
 
 
 _GROUP = {"image": "image", "position": "place", "random": "object"}

@@ -23,10 +23,11 @@ from .image_clicks import ImageClicks
 from .image_lasso import ImageLasso, rows_inside
 from .label_watch import LabelWatch
 from .lookups import lookup_of_frame
-from .object_boxes import center_of
+from .object_boxes import place_of
 from .picking_keys import PickingKeys
 
 ORIGIN = "image"
+_SURROUNDINGS = 8  # times its size is shown of what lies around an object that is asked about
 
 
 class ImageLink(QObject):
@@ -198,11 +199,17 @@ class ImageLink(QObject):
         if found is None:
             return
         one, row = found
-        center = center_of(row, one.layer, one.axes)
-        if center is None:
+        place = place_of(row, one.layer, one.axes)
+        if place is None:
             self.said.emit(f"Object {int(row['label'])} is no longer in '{one.layer.name}'.")
             return
-        move_view_to(self._viewer, snapshot_image(one.layer, one.axes), center)
+        middle, size = place
+        snapshot = snapshot_image(one.layer, one.axes)
+        if self._session.current_origin == "suggestion":  # it is to be looked at: from near enough to see it
+            around = [_SURROUNDINGS * n for n in size]
+            move_view_to(self._viewer, snapshot, middle, around, only_closer=True)
+        else:
+            move_view_to(self._viewer, snapshot, middle)
 
     def set_picking(self, on: bool) -> None:
         """Let the number keys give classes, or give them back to napari."""

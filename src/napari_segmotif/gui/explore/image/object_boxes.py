@@ -61,19 +61,20 @@ def fits_box(labels: NDArray[Any], label: int, box: Box) -> bool:
     return int(around.sum()) == int(inside.sum())
 
 
-def center_of(row: pd.Series, layer: Labels, axes: str) -> tuple[float, ...] | None:
-    """Return the middle of an object in pixels, one per axis of `axes` without C, or None if it is gone.
+def place_of(row: pd.Series, layer: Labels, axes: str) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return middle and size of an object in pixels, one per axis of `axes` without C, or None if it is gone.
 
     Where the table has no bounding box, the object is looked for in its frame.
     """
     extent = box_of(row, axes) or _searched(row, layer, axes)
     if extent is None:
         return None
-    at: dict[int, float] = {axis: (start + end - 1) / 2 for axis, (start, end) in extent.items()}
-    return tuple(
-        float(row["frame"]) if letter == "T" else at[axis]
-        for axis, letter in enumerate(axes)
-        if letter != "C"
+    kept = [(axis, letter) for axis, letter in enumerate(axes) if letter != "C"]
+    middle = {axis: (start + end - 1) / 2 for axis, (start, end) in extent.items()}
+    size = {axis: float(end - start) for axis, (start, end) in extent.items()}
+    return (
+        tuple(float(row["frame"]) if letter == "T" else middle[axis] for axis, letter in kept),
+        tuple(1.0 if letter == "T" else size[axis] for axis, letter in kept),
     )
 
 

@@ -37,7 +37,7 @@ class Predicting(Learned):
         decoder: Decoder | None = None,
         cancel: CancelToken | None = None,
     ) -> Job[UNetPrediction]:
-        """Predict an image of any size, as a job; see `unet.prediction.predict_iter`."""
+        """Predict an image of any size, as a job; see `unet.inference.prediction.predict_iter`."""
         model = self.model_
         source = source_for(model, image, axes, spacing)
         return (
@@ -114,7 +114,7 @@ class Predicting(Learned):
         method: str = "gradcam",
         cancel: CancelToken | None = None,
     ) -> Job[NDArray[np.float32]]:
-        """Which pixels speak for a class, in [0, 1]; see `unet.explanation.explain_iter`."""
+        """Which pixels speak for a class, in [0, 1]; see `unet.inference.explanation.explain_iter`."""
         model = self.model_
         source = source_for(model, image, axes, spacing)
         return (

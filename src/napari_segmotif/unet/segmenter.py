@@ -103,8 +103,8 @@ class UNetSegmenter(Predicting):
         spacing
             Pixel size along the spatial axes.
         **options
-            Other fields of `unet.fitting.TrainingData`: `validation` = (images, labels) that are held out
-            instead of some of the training images, `class_names`, `class_colors`, `channel_names`,
+            Other fields of `unet.learning.fitting.TrainingData`: `validation` = (images, labels) that are
+            held out instead of some of the training images, `class_names`, `class_colors`, `channel_names`,
             `image_names`.
 
         Raises
@@ -331,20 +331,20 @@ class UNetSegmenter(Predicting):
         return made
 
     def export_onnx(self, path: str | Path) -> Path:
-        """Write the network as ONNX; see `unet.export_onnx`."""
+        """Write the network as ONNX; see `unet.exchange.export_onnx`."""
         from .exchange.export_onnx import export_onnx
 
         return export_onnx(self.model_, Path(path))
 
     def export_bioimageio(self, path: str | Path, **description: Any) -> Path:
-        """Write a bioimage.io package; see `unet.export_bioimageio`."""
+        """Write a bioimage.io package; see `unet.exchange.export_bioimageio`."""
         from .exchange.export_bioimageio import export_bioimageio
 
         return export_bioimageio(self.model_, Path(path), **description)
 
     @classmethod
     def from_bioimageio(cls, path: str | Path, device: str = "auto") -> Self:
-        """Read a bioimage.io package, where that is safe; see `unet.import_bioimageio`."""
+        """Read a bioimage.io package, where that is safe; see `unet.exchange.import_bioimageio`."""
         from .exchange.import_bioimageio import import_bioimageio
 
         return cls.of(import_bioimageio(Path(path)), device)

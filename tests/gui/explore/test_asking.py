@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,3 +128,119 @@ def test_doubtful_objects_can_be_asked_for_before_training(measured: FeatureExpl
     panel.suggest.click()
     assert measured.wait()
     assert measured.session.current >= 4
+
+
+def test_a_slip_on_the_second_class_leaves_one_class_and_no_classifier(
+    measured: FeatureExplorerWidget,
+) -> None:
+    form, session = measured.form, measured.session
+    form.classify.suggest.click()
+    assert measured.wait()
+    first = session.current
+    measured.views.class_key.emit(1)
+    assert measured.wait()
+    second = session.current
+    measured.views.class_key.emit(2)
+    assert measured.runner.running_name == "Learn"
+    measured.views.class_key.emit(1)
+    assert measured.wait()
+    assert measured.found.classifier is None
+    assert session.column("predicted_class") is None
+    assert np.flatnonzero(session.column("class") == 1).tolist() == sorted([first, second])
+    assert session.current not in (first, second)
+
+
+def test_an_answer_that_is_taken_back_is_not_learned(measured: FeatureExplorerWidget) -> None:
+    form, session = measured.form, measured.session
+    measured.classifying.picking.give([0, 2], 1)
+    measured.classifying.picking.give([1, 3], 2)
+    form.classify.suggest.click()
+    assert measured.wait()
+    row, before = session.current, measured.found.classifier
+    measured.views.class_key.emit(1)
+    measured.views.class_key.emit(0)
+    assert measured.wait()
+    assert session.current == row
+    assert measured.found.classifier is before
+    measured.views.class_key.emit(2)  # and asked again
+    assert measured.wait()
+    assert session.current != row
+    assert measured.found.classifier is not None
+    assert sorted(measured.found.classifier.training_.y) == [1, 1, 2, 2, 2]
+
+
+def test_whoever_stops_picking_is_not_asked_any_more(measured: FeatureExplorerWidget) -> None:
+    form, session = measured.form, measured.session
+    measured.classifying.picking.give([0, 2], 1)
+    measured.classifying.picking.give([1, 3], 2)
+    form.classify.suggest.click()
+    assert measured.wait()
+    assert form.classify.question.text().startswith("What is this object?")
+    assert not form.classify.picture.pixmap().isNull()
+    row = session.current
+    classifier = measured.found.classifier
+    form.classify.pick.setChecked(False)
+    assert form.classify.question.text() == ""
+    measured.classifying.picking.give([row], 1)
+    assert not measured.runner.busy
+    assert measured.found.classifier is classifier
+    assert measured.views.column == "class"  # what was given by hand is seen
+
+
+def test_classes_given_to_many_are_no_answer(measured: FeatureExplorerWidget) -> None:
+    form = measured.form
+    form.classify.suggest.click()
+    assert measured.wait()
+    measured.classifying.picking.give(np.arange(0, 48, 2), 1)
+    measured.classifying.picking.give(np.arange(1, 48, 2), 2)
+    assert not measured.runner.busy
+    assert measured.found.classifier is None
+    form.classify.suggest.click()
+    assert not measured.runner.busy
+    assert form.said == "Every object has a class already."
+
+
+def test_a_loaded_classifier_is_not_replaced_by_answers(
+    measured: FeatureExplorerWidget, answer: Callable[[], int], tmp_path: Path
+) -> None:
+    form = measured.form
+    measured.classifying.picking.give(np.flatnonzero(IS_LARGE), 2)
+    measured.classifying.picking.give(np.flatnonzero(~IS_LARGE), 1)
+    form.classify.train.click()
+    assert measured.wait()
+    measured.classifying.save(tmp_path / "kept.segmotif")
+    assert measured.wait()
+    measured.classifying.picking.clear()
+    measured.classifying.load(tmp_path / "kept.segmotif")
+    assert measured.wait()
+    loaded = measured.found.classifier
+    form.classify.suggest.click()
+    assert measured.wait()
+    assert len({answer() for _ in range(3)}) == 3
+    assert measured.found.classifier is loaded
+    assert "Press Train" in form.said
+
+
+def test_the_view_stays_with_an_object_that_the_user_turned_to(measured: FeatureExplorerWidget) -> None:
+    form, session = measured.form, measured.session
+    measured.classifying.picking.give([0, 2], 1)
+    measured.classifying.picking.give([1, 3], 2)
+    form.classify.suggest.click()
+    assert measured.wait()
+    measured.views.class_key.emit(1)
+    session.set_current(40)
+    assert measured.wait()
+    assert session.current == 40
+    assert measured.found.classifier is not None
+    assert "goes on" in form.said
+
+
+def test_colours_that_the_user_chose_stay(measured: FeatureExplorerWidget, answer: Callable[[], int]) -> None:
+    form = measured.form
+    measured.classifying.picking.give([0, 2], 1)
+    measured.classifying.picking.give([1, 3], 2)
+    form.classify.suggest.click()
+    assert measured.wait()
+    measured.views.color_by("area")
+    answer()
+    assert measured.views.column == "area"

@@ -297,6 +297,7 @@ class ObjectClassifier:
         n: int = 10,
         strategy: Strategy = "auto",
         labelled: ArrayLike | None = None,
+        probabilities: NDArray[np.float64] | None = None,
     ) -> NDArray[np.int64]:
         """Which objects to give a class next, so that as few as possible need one.
 
@@ -312,6 +313,8 @@ class ObjectClassifier:
         labelled
             (n,) mask, or classes with 0 = none, of the objects that have a class already; None: those that
             the classifier was trained on, found by (roi_id, frame, label).
+        probabilities
+            (n, n_classes) what `predict_proba` says of the table, where that is known; None asks it.
 
         Returns
         -------
@@ -325,7 +328,8 @@ class ObjectClassifier:
         table = checked_table(table)
         fitted = hasattr(self, "model_")
         known = labelled_rows(table, labelled, self.training_ if fitted else None)
-        probabilities = self.predict_proba(table) if fitted else None
+        if fitted and probabilities is None:
+            probabilities = self.predict_proba(table)
         columns = self.columns_ if fitted else None
         X = Preparation().fit_transform(table, columns)
         return suggest_rows(Pool(X, known, probabilities, cluster_per_row(table)), n, strategy)

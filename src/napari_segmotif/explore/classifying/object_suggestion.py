@@ -133,7 +133,9 @@ def _from_clusters(pool: Pool, n: int, *, again: bool) -> Ints:
         chosen = min(open_clusters, key=lambda c: examples[c])  # the largest of those with fewest examples
         rows = members[chosen]
         best = _next_of(pool.X, rows, taken)
-        if not again and not _is_apart(pool.X, best, taken, max(usual, _radius(pool.X, rows))):
+        width = max(usual, _radius(pool.X, rows))
+        # Clusters that the user found are asked about in any case.
+        if not again and pool.cluster is None and not _is_apart(pool.X, best, taken, width):
             settled.add(chosen)
             continue
         picked.append(best)

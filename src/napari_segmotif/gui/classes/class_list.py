@@ -101,6 +101,10 @@ class ClassList(QWidget):
         """The two counts of a class: for subclasses to say."""
         raise NotImplementedError
 
+    def label_text(self, label: int) -> str:
+        """What stands beside the colour."""
+        return str(label)
+
     @property
     def entries(self) -> tuple[ClassEntry, ...]:
         """The classes, ordered by label."""
@@ -214,7 +218,7 @@ class ClassList(QWidget):
             self.selected.emit(self._entries[index].label)
 
     def _fill(self, index: int, entry: ClassEntry) -> None:
-        swatch = QTableWidgetItem(swatch_icon(entry.color), str(entry.label))
+        swatch = QTableWidgetItem(swatch_icon(entry.color), self.label_text(entry.label))
         swatch.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
         swatch.setToolTip(self._words.label_tip.format(label=entry.label))
         name = QTableWidgetItem(entry.name)

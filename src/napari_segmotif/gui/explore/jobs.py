@@ -223,10 +223,11 @@ def explain(
 
 @dataclass(frozen=True)
 class Predicted:
-    """Classes (n,) of a table's objects, and how sure each is, (n,) in [0, 1]."""
+    """Classes (n,) of a table's objects, how sure each is, (n,) in [0, 1], and all shares (n, n_classes)."""
 
     classes: NDArray[np.int64]
     confidence: NDArray[np.float64]
+    shares: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,7 @@ def train(
 def predict(classifier: ObjectClassifier, table: pd.DataFrame, cancel: CancelToken) -> Job[Predicted]:
     """Tell the class of every object of a table."""
     shares = yield from classifier.predict_proba_job(table, cancel=cancel)
-    return Predicted(classifier.classes_of(shares).astype(np.int64), shares.max(axis=1))
+    return Predicted(classifier.classes_of(shares).astype(np.int64), shares.max(axis=1), shares)
 
 
 def validate(classifier: ObjectClassifier, by: Any, cancel: CancelToken) -> Job[ObjectValidation]:
@@ -271,8 +272,12 @@ def suggest(
     labelled: Rows,
     strategy: Any,
     cancel: CancelToken,
+    shares: NDArray[np.float64] | None = None,
 ) -> Job[NDArray[np.int64]]:
-    """Choose the objects whose class would teach a classifier most; row numbers, the best first."""
+    """Choose the objects whose class would teach a classifier most; row numbers, the best first.
+
+    `shares` is what it says of the table, where that is known.
+    """
     from ...explore.classifying.object_classifier import ObjectClassifier
 
     yield Progress(0, 0, "looking for objects worth a click")
@@ -285,7 +290,9 @@ def suggest(
                 raise
             classifier = None
     classifier = ObjectClassifier() if classifier is None else classifier
-    return np.asarray(classifier.suggest(table, n=10, strategy=strategy, labelled=labelled))
+    return np.asarray(
+        classifier.suggest(table, n=10, strategy=strategy, labelled=labelled, probabilities=shares)
+    )
 
 
 @dataclass(frozen=True)
@@ -305,7 +312,8 @@ def learn_and_suggest(
 ) -> Job[Asked]:
     """Learn again, and choose the objects whose class would teach that classifier most."""
     trained = yield from learn(cancel)
-    rows = yield from suggest(trained.classifier, table, labelled, strategy, cancel)
+    shares = trained.predicted.shares
+    rows = yield from suggest(trained.classifier, table, labelled, strategy, cancel, shares)
     return Asked(rows, trained)
 
 

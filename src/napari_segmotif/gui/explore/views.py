@@ -70,6 +70,11 @@ class Views(QObject):
         session.current_changed.connect(self._on_current)
         self.link.said.connect(self.said)
 
+    @property
+    def column(self) -> str:
+        """What colours show; "" for nothing."""
+        return self._column
+
     # ---- the plot
 
     @property
@@ -81,7 +86,7 @@ class Views(QObject):
         """Open the dock at the bottom, unless it is open."""
         if self._dock is not None:
             return
-        dock = PlotDock(self._viewer, self._session, self.link, self._picture, self._on_closed)
+        dock = PlotDock(self._viewer, self._session, self.link, self.picture, self._on_closed)
         dock.scatter.colored.connect(self._on_colored)
         dock.scatter.class_key.connect(self._on_plot_key)
         self._dock = dock
@@ -227,7 +232,8 @@ class Views(QObject):
         if row >= 0 and self._session.current_origin in _BRING_INTO_VIEW:
             self.link.show_current()
 
-    def _picture(self, row: int) -> NDArray[np.uint8] | None:
+    def picture(self, row: int) -> NDArray[np.uint8] | None:
+        """The object in a row with what is around it, (h, w, 3); None where that cannot be seen."""
         table = self._session.table
         if table is None:
             return None

@@ -192,11 +192,15 @@ def question_in_words(names: Mapping[int, str]) -> str:
     return f"What is this object? Press {keys or 'the key of its class, 1 to 9'}."
 
 
-def answers_in_words(right: Sequence[bool]) -> str:
-    """Say how often the classifier had guessed what was answered; "" before there are a few answers."""
+def answers_in_words(right: Sequence[bool], *, doubtful: bool) -> str:
+    """Say how often the classifier had guessed what was answered; "" before there are a few answers.
+
+    `doubtful` is whether it asks about objects that it is not sure of.
+    """
     if len(right) < _FEWEST_ANSWERS:
         return ""
-    return f"It had guessed {sum(right)} of the last {len(right)} right; it asks about doubtful ones."
+    why = "; it asks about doubtful ones" if doubtful else ""
+    return f"It had guessed {sum(right)} of the last {len(right)} right{why}."
 
 
 def scores_rows(scores: ClassificationScores, names: Mapping[int, str]) -> list[list[str]]:

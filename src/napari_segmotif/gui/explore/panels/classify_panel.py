@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
+from qtpy.QtGui import QPixmap
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QPushButton, QWidget
 
 from ...score_table import ScoreTable
 from ...section import enable, row
 from .object_classes import ObjectClassTable
 from .panel import Choice, Panel, Sentence
+from .thumbnails import pixmap_of
 
+_PICTURE_SIDE = 150
 SUFFIX = ".segmotif"
 MODELS = f"segmotif model (*{SUFFIX})"
 METHODS = {
@@ -84,6 +89,8 @@ class ClassifyPanel(Panel):
         self.warning = Sentence(warning=True)
         self.strategy = Choice(STRATEGIES, "Which objects are worth a click.")
         self.suggest = QPushButton("Show the next object")
+        self.question, self.picture = Sentence(dim=False), QLabel()
+        self.picture.hide()
         self.live = QCheckBox("Live: learn from each answer and go on")
         self.live.setChecked(True)
         self.live.setToolTip(
@@ -95,7 +102,7 @@ class ClassifyPanel(Panel):
         self.add_fields(("Learn by", self.method))
         self.add(row(self.train, self.save, self.load), self.trained)
         self.add_fields(("Next object", self.strategy))
-        self.add(row(self.suggest), self.live)
+        self.add(row(self.suggest), self.live, self.question, self.picture)
         self.add_fields(("Test on", self.hold_out))
         self.add(row(self.check), self.judged, self.scores, self.warning)
         for button, signal in (
@@ -147,6 +154,12 @@ class ClassifyPanel(Panel):
         )
         enable(self.save, no_model, "Keep the classifier in a file, for other images and `segmotif objects`.")
         enable(self.load, no_loading, "Open a classifier that was saved.")
+
+    def show_question(self, pixels: NDArray[np.uint8] | None, text: str) -> None:
+        """Ask for the class of an object, with its picture (h, w, 3): in the image, colours lie over it."""
+        self.question.say(text)
+        self.picture.setVisible(pixels is not None)
+        self.picture.setPixmap(QPixmap() if pixels is None else pixmap_of(pixels, _PICTURE_SIDE))
 
     def show_scores(self, rows: Sequence[Sequence[str]], text: str, warnings: Sequence[str]) -> None:
         """Show how good the classifier is; no rows: nothing is known."""

@@ -50,6 +50,10 @@ class ObjectClassTable(ClassList):
         self._picked, self._predicted = picked, predicted
         self.show_counts()
 
+    def label_text(self, label: int) -> str:
+        """The key, where there is one."""
+        return str(label) if label < 10 else ""
+
     def counts_of(self, label: int) -> tuple[int, int]:
         """Picked, and found."""
         return self._picked.get(label, 0), self._predicted.get(label, 0)

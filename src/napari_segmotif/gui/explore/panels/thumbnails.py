@@ -87,7 +87,7 @@ class Thumbnails(QWidget):
         button.setToolTip(f"Object {label}: click to go there.")
         pixels = self._picture(row_number)
         if pixels is not None:
-            button.setIcon(QIcon(_pixmap(pixels)))
+            button.setIcon(QIcon(pixmap_of(pixels, _SIDE - 6)))
         button.clicked.connect(partial(self._go_to, row_number))
         return button
 
@@ -95,11 +95,12 @@ class Thumbnails(QWidget):
         self._session.set_current(row_number, origin=_ORIGIN)
 
 
-def _pixmap(pixels: NDArray[np.uint8]) -> QPixmap:
+def pixmap_of(pixels: NDArray[np.uint8], side: int) -> QPixmap:
+    """A picture (h, w, 3) as large as fits into a square."""
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
     image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-    size = QSize(_SIDE - 6, _SIDE - 6)
+    size = QSize(side, side)
     smooth = Qt.TransformationMode.SmoothTransformation
     return QPixmap.fromImage(image.copy()).scaled(size, Qt.AspectRatioMode.KeepAspectRatio, smooth)
 

@@ -185,7 +185,8 @@ class ScatterOverlay(QWidget):
             else:
                 self.escaped.emit()
         elif 0 <= digit <= 9 and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
-            self.digit_pressed.emit(digit)
+            if not event.isAutoRepeat():  # a key held down is one answer
+                self.digit_pressed.emit(digit)
         else:
             event.ignore()  # a shortcut of the window
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....common.words import count
+from ....explore.tables import CLASS
 from ...classes.entries import renamed
 from .. import jobs
 from ..bench import Bench
@@ -44,7 +45,7 @@ class Classifying:
         self._on_change = on_change
         self.saved: Path | None = None
         self.picking = Picking(bench, self._on_classes)
-        self.asking = Asking(bench, self.picking, self._how_to_train, self._take)
+        self.asking = Asking(bench, self.picking, self._how_to_train, partial(self._take, live=True))
         panel = bench.form.classify
         panel.train_clicked.connect(self.train)
         panel.check_clicked.connect(self.check)
@@ -67,7 +68,7 @@ class Classifying:
         bench = self._bench
 
         def done(trained: Trained) -> None:
-            known = self._take(trained)
+            known = self._take(trained, live=False)
             bench.say_all("Trained. “How good is it?” tests it; “Show the next object” asks for more.", known)
 
         job = partial(jobs.train, bench.table(), self.picking.classes, *self._how_to_train())
@@ -128,6 +129,7 @@ class Classifying:
         def done(classifier: ObjectClassifier) -> None:
             self.saved = path
             bench.found.classifier, bench.found.validation = classifier, None
+            self.asking.on_loaded()
             differing = self._adopt_names(classifier)
             panel = bench.form.classify
             panel.show_scores([], "", [])
@@ -178,24 +180,28 @@ class Classifying:
         }
         return panel.method.key, bench.found.columns(bench.table()), options
 
-    def _take(self, trained: Trained) -> tuple[str, ...]:
-        """Work with a new classifier; returns what could not be checked before."""
+    def _take(self, trained: Trained, *, live: bool) -> tuple[str, ...]:
+        """Work with a new classifier; returns what could not be checked before.
+
+        Live, colours that the user chose stay.
+        """
         bench, panel = self._bench, self._bench.form.classify
         self.saved = None
         bench.found.classifier, bench.found.validation = trained.classifier, None
         panel.show_scores([], "", [])
         self.asking.on_trained(trained.classes)
-        self._show(trained.predicted)
+        self._show(trained.predicted, recolor=not live or bench.views.column in ("", CLASS, PREDICTED))
         n = count(int((trained.classes > 0).sum()), "object")
         known = self._not_checked(trained.classifier)
         panel.trained.say(" ".join([f"Learned from {n}. All objects have a class now, see “Found”.", *known]))
         return known
 
-    def _show(self, predicted: Predicted) -> None:
+    def _show(self, predicted: Predicted, *, recolor: bool = True) -> None:
         bench = self._bench
         bench.session.set_column(PREDICTED, predicted.classes)
         bench.session.set_column(CONFIDENCE, predicted.confidence)
-        bench.views.color_by(PREDICTED)
+        if recolor:
+            bench.views.color_by(PREDICTED)
         self.picking.show_counts()
         self._on_change()
 

@@ -13,6 +13,7 @@ from ..findings import PREDICTED
 from ..panels.object_classes import entries_for
 from ..words import class_counts, picked_in_words
 
+NOBODY = -1
 _HINT = "Click an object, then press its class's key (1–9). 0 takes it back."
 
 
@@ -30,8 +31,8 @@ class Picking:
     def __init__(self, bench: Bench, on_change: Callable[[], object]) -> None:
         self._bench = bench
         self._on_change = on_change
-        self.colors_stay = False
-        """Whether objects keep their colours when one is given a class: all have that which was found."""
+        self.asked = NOBODY
+        """Row of the object that is asked about while all have the colours of what was found: these stay."""
         panel = bench.form.classify
         panel.pick_toggled.connect(self._on_pick)
         panel.give_clicked.connect(self.give_to_selection)
@@ -111,11 +112,12 @@ class Picking:
         bench = self._bench
         if bench.session.table is None:
             return
+        changed = np.flatnonzero(classes != self.classes)
         if not classes.any():
             bench.found.from_clusters = False
         bench.session.set_column(CLASS, classes if classes.any() else None)
         self.show_counts()
-        if classes.any() and not self.colors_stay:
+        if classes.any() and changed.tolist() != [self.asked]:
             bench.views.color_by(CLASS)
         self._on_change()
 

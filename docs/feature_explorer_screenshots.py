@@ -133,6 +133,8 @@ def _tell_others(viewer: napari.Viewer, widget: FeatureExplorerWidget, pair: tup
     _press(widget, widget.form.apply.apply)
     viewer.layers.selection.active = image
     height, width = image.data.shape
+    viewer.reset_view()  # the last object that was asked about is shown from near
+    viewer.scene.camera.zoom *= 2
     viewer.scene.camera.center = (height / 2, float(image.translate[1]) + width / 2)
 
 

@@ -14,6 +14,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QApplication
 from scene import N_TREES, Paint, docked, expected, halves, layer, settled, two_strokes
 
+from napari_segmotif.gui.pixel import widget as widget_module
+from napari_segmotif.gui.pixel.panels.model_panel import LayerDialog
 from napari_segmotif.gui.pixel.widget import PixelClassifierWidget
 from napari_segmotif.pixel.parameters import ForestParameters
 
@@ -133,6 +135,42 @@ def test_results_larger_than_memory_go_to_the_folder_that_was_chosen(
     np.testing.assert_array_equal(np.asarray(segmentation.data), truth)
     assert (tmp_path / "result" / "labels.zarr").is_dir()
     assert layer(viewer, "probability: Object").data.shape == (48, 64)
+
+
+def test_layers_whose_results_are_larger_than_memory_get_a_folder_each(
+    viewer: Viewer,
+    qtbot: QtBot,
+    painted: tuple[PixelClassifierWidget, Labels],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app, _ = painted
+    where = {"scale": (0.5, 0.25), "units": ("um", "um")}
+    images = {"a/b": halves(), "a:b": halves()[:, ::-1].copy()}
+    for name, image in images.items():
+        viewer.add_image(image, name=name, **where)
+    monkeypatch.setattr(LayerDialog, "exec", lambda _self: True)
+    offered = [one.name for one in app.form.data.image.layers]
+    monkeypatch.setattr(LayerDialog, "ticked", tuple(offered.index(name) for name in images))
+    one = halves().size  # bytes of a segmentation: both together are too much
+    monkeypatch.setattr(widget_module, "IN_MEMORY_BYTES", 2 * one - 1)
+    answers = iter([("", ""), (str(tmp_path / "big"), "")])
+    monkeypatch.setattr(widget_module.QFileDialog, "getSaveFileName", lambda *_: next(answers))
+    app.form.model.apply_wanted.emit()
+    settled(app, qtbot)
+    assert not any(one.name.startswith("a") and "segmentation" in one.name for one in viewer.layers)
+    app.form.model.apply_wanted.emit()
+    settled(app, qtbot)
+    for name, image in images.items():
+        found = layer(viewer, f"{name} · segmentation").data
+        assert isinstance(found, da.Array)
+        np.testing.assert_array_equal(np.asarray(found), app.session.require().predict(image))
+    folders = sorted(path.name for path in (tmp_path / "big").iterdir())
+    assert folders == ["1_a_b", "2_a_b"]
+    monkeypatch.setattr(LayerDialog, "ticked", (offered.index("a/b"),))  # one alone has room: nobody is asked
+    app.form.model.apply_wanted.emit()
+    settled(app, qtbot)
+    assert isinstance(layer(viewer, "a/b · segmentation").data, np.ndarray)
 
 
 def test_copy_as_python_runs(

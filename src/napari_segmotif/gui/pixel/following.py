@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QObject
 
 from ...errors import SegmotifError
-from ..classes.entries import starting_classes, with_labels
+from ..classes.entries import METADATA_KEY, starting_classes, with_labels
 from ..layers import LayerSnapshot
 from ..source_file import FileOfLayer, file_of
 from ..view import visible_region
@@ -118,7 +118,9 @@ class Following(QObject):
         table = self._bench.table
         entries = with_labels(table.entries, counted.in_view) or starting_classes()
         table.set_counts(counted.in_view)
-        if entries != table.entries:
+        pair = self._bench.data.current_pair
+        unnamed = pair is not None and METADATA_KEY not in pair.annotation.metadata
+        if entries != table.entries or unnamed:  # a layer of somebody else takes the names and colours over
             table.set_entries(entries)
             table.changed.emit()
 

@@ -59,7 +59,10 @@ class Intent:
         return replace(self, pairs=tuple(p.frozen() for p in self.pairs))
 
     def state(self) -> tuple[Any, ...]:
-        """Return what the training depends on; equal states need no new training."""
+        """Return what the training depends on; equal states need no new training.
+
+        An image on which nothing is painted is not part of it: nothing is learned from it.
+        """
         pairs = tuple(
             (
                 _Same(p.image.array),
@@ -68,6 +71,7 @@ class Intent:
                 zlib.crc32(np.ascontiguousarray(p.annotation).data),
             )
             for p in self.pairs
+            if p.annotation.any()
         )
         return (pairs, self.features, self.forest)
 

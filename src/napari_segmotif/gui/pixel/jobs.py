@@ -83,26 +83,38 @@ class Jobs:
     def size_of_result(self) -> int:
         """Return how many bytes Predict all would fill."""
         source = self._bench.data.source
-        if source is None:
+        return 0 if source is None else self._size_of([source])
+
+    def size_of_results(self, layers: Sequence[Image]) -> int:
+        """Return how many bytes `apply` would fill with all of these layers; 0 where it would refuse them."""
+        try:
+            return self._size_of([source for _, source in self._targets(layers)])
+        except SegmotifError:
             return 0
+
+    def _size_of(self, sources: Sequence[LayerSnapshot]) -> int:
         n_classes = max(len(self._bench.session.classes), len(self._bench.table.entries))
         per_pixel = {SEGMENTATION: 1, PROBABILITIES: 4 * n_classes, UNCERTAINTY: 4}
-        return math.prod(source.output_shape) * sum(per_pixel[key] for key in self._bench.train.outputs)
+        n_pixels = sum(math.prod(source.output_shape) for source in sources)
+        return n_pixels * sum(per_pixel[key] for key in self._bench.train.outputs)
 
-    def apply(self, layers: Sequence[Image]) -> None:
-        """Predict other image layers with the trained classifier."""
+    def apply(self, layers: Sequence[Image], store: Path | None = None) -> None:
+        """Predict other image layers with the trained classifier; into `store` as `predict_all` does.
+
+        Of several layers each gets a folder of its own in there.
+        """
         bench = self._bench
         try:
-            outputs = self._outputs()
-            trained_axes = bench.session.require().axes_
-            targets = [
-                (layer, snapshot_image(layer, self._axes_for(layer, trained_axes))) for layer in layers
-            ]
+            outputs, targets = self._outputs(), self._targets(layers)
         except SegmotifError as error:
             bench.warn(str(error))
             return
         if targets:
-            self._predict(targets, outputs, None, None, name="Apply to layers")
+            self._predict(targets, outputs, store, None, name="Apply to layers")
+
+    def _targets(self, layers: Sequence[Image]) -> list[tuple[Image, LayerSnapshot]]:
+        trained = self._bench.session.require().axes_
+        return [(layer, snapshot_image(layer, self._axes_for(layer, trained))) for layer in layers]
 
     def _axes_for(self, layer: Image, trained: str) -> str | None:
         """The axes of the training, for a layer of as many dimensions; else what the layer says."""
@@ -127,11 +139,14 @@ class Jobs:
         def factory(cancel: CancelToken) -> Job[None]:
             if intent is not None:
                 yield from session.update(intent, cancel)
-            for layer_id, source in sources.items():
+            for number, (layer_id, source) in enumerate(sources.items(), 1):
                 if store is None:
                     prediction = yield from session.predict(source.to_source(), outputs, cancel)
                 else:
-                    prediction = yield from predict_to_store(session, source, recipe(layer_id), store, cancel)
+                    folder = store if len(sources) == 1 else store / _folder_name(number, source.name)
+                    prediction = yield from predict_to_store(
+                        session, source, recipe(layer_id), folder, cancel
+                    )
                 shown = Shown(prediction, session.version, session.classes)
                 yield Progress(1, 1, f"{source.name} is done", partial=(layer_id, shown))
 
@@ -219,6 +234,11 @@ def predict_to_store(
         prediction.region,
         prediction.n_trees,
     )
+
+
+def _folder_name(number: int, name: str) -> str:
+    """The folder of one of several images: layers may have the same name, or one that no folder can have."""
+    return f"{number}_" + "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
 
 
 def _stored(path: Path, axes: str) -> Any:

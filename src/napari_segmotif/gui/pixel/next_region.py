@@ -90,6 +90,8 @@ class NextRegions:
                 self._viewer.layers.selection = {selected}
         else:
             self._layer.data = [corners]
+            for name, value in source.transform.items():  # the image may be another one, or have moved
+                setattr(self._layer, name, value)
             self._layer.edge_width = self._edge_width(region)
 
     def clear_layer(self) -> None:

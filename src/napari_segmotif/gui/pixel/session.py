@@ -59,6 +59,7 @@ class Session:
         self._draft: PixelClassifier | None = None  # what training works on; it may be cancelled half-way
         self._setup: tuple[Any, ...] | None = None
         self._trained_on: tuple[Any, ...] | None = None
+        self._strokes: Any = None  # those that an adopted classifier was trained on, where that is known
 
     @property
     def fitted(self) -> bool:
@@ -106,8 +107,7 @@ class Session:
         blocks = live_blocks(region)
         partly = sum(_size(block) for block in blocks) < _size(region)
         state = intent.state()
-        if self._trained_on is _ADOPTED:
-            self._trained_on = state
+        self._keep_for(state)
         if self.fitted and (state == self._trained_on or not counted.labels):
             yield from self._predict_blocks(intent, blocks, outputs, cancel)
             return Followed(False, partly=partly)
@@ -181,8 +181,7 @@ class Session:
         """
         intent = intent.frozen()
         state = intent.state()
-        if self._trained_on is _ADOPTED:
-            self._trained_on = state
+        self._keep_for(state)
         nothing_painted = not count(intent).labels
         if self.fitted and (state == self._trained_on or nothing_painted):
             return
@@ -232,18 +231,42 @@ class Session:
         """How objects were made last with the classifier as it is now, or None where none were."""
         return self._objects[1] if self._objects is not None and self._objects[0] == self.version else None
 
-    def adopt(self, classifier: PixelClassifier, model: ModelReference | None = None) -> PixelClassifier:
+    def adopt(
+        self,
+        classifier: PixelClassifier,
+        model: ModelReference | None = None,
+        *,
+        same_strokes: bool = False,
+    ) -> PixelClassifier:
         """Take over a trained classifier, from the file `model` where it is in one.
 
-        It is not trained again until something is painted or changed.
+        It is not trained again until something is painted or changed; see `keep_until_painted`. With
+        `same_strokes` it comes of the strokes of the classifier before it, and what was painted since then
+        is still to be trained on.
         """
         classifier.cache = self._cache
         self.classifier = classifier
         self._draft = None
+        before = None if self.adopted else self._trained_on
+        self._strokes = before[0] if same_strokes and before is not None else None
         self._trained_on = _ADOPTED
         self.version = self._next_version()
         self._file = None if model is None else (self.version, model)
         return classifier
+
+    @property
+    def adopted(self) -> bool:
+        """Whether a classifier was adopted, and it is not known yet for which strokes it is kept."""
+        return self._trained_on is _ADOPTED
+
+    def keep_until_painted(self, intent: Intent) -> None:
+        """Keep an adopted classifier for what is painted and chosen now, and only for that.
+
+        To be called as soon as there is an intent: whoever waited for the next job would take strokes that
+        were painted meanwhile for those that the classifier is kept for.
+        """
+        if self.adopted:
+            self._keep_for(intent.state())
 
     def rename(self, entries: Sequence[ClassEntry]) -> None:
         """Give the classifier the names and colours in the table; no training is needed for that."""
@@ -255,6 +278,11 @@ class Session:
             )
 
     # ---- helpers
+
+    def _keep_for(self, state: tuple[Any, ...]) -> None:
+        if self.adopted:
+            strokes, *chosen = state
+            self._trained_on = (strokes if self._strokes is None else self._strokes, *chosen)
 
     def _next_version(self) -> int:
         """A number that no training had before, cancelled ones included."""

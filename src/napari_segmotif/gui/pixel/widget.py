@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from napari.layers import Labels
 from qtpy.QtWidgets import QApplication, QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
@@ -37,7 +38,6 @@ from .outputs import OutputLayers, color
 from .panels.feature_text import in_plain_names
 from .panels.model_panel import LayerDialog
 from .session import Session
-from .sparse import places_of
 from .warm_up import is_warm, warm_up
 from .workbench import Workbench
 
@@ -175,6 +175,7 @@ class PixelClassifierWidget(QWidget):
             self.listener.listen_to(annotation)
             form.table.set_counts({})
             self._read_classes()
+            self.bench.keep_adopted()
             if annotation is not None:
                 self.listener.touch()
         if source is not None:
@@ -199,14 +200,18 @@ class PixelClassifierWidget(QWidget):
         return sum(count.pixels for count in self.form.table.counts.values())
 
     def _read_classes(self) -> None:
-        """Show the classes that the annotation layer brings along; painted labels are added when counted."""
+        """Show the classes that the annotation layer brings along; painted labels are added when counted.
+
+        A layer that brings none is painted with those of the image before. They are written into it, in
+        names and colours, once its labels are counted: it may turn out to hold objects.
+        """
         layer = self._annotation
-        entries = from_metadata(layer.metadata) if layer is not None else ()
-        self.form.table.set_entries(entries)
-        if layer is not None and entries:
-            self._known_classes = entries
-            color(layer, entries)
-            self._on_layer_selection()
+        own = from_metadata(layer.metadata) if layer is not None else ()
+        self.form.table.set_entries(own or (self._known_classes if layer is not None else ()))
+        if layer is not None and own:
+            self._known_classes = own
+            color(layer, own)
+        self._on_layer_selection()
 
     def _on_classes(self) -> None:
         entries = self.form.table.entries
@@ -233,13 +238,11 @@ class PixelClassifierWidget(QWidget):
             self.form.table.select(int(self._annotation.selected_label))
 
     def _on_class_removed(self, label: int) -> None:
-        layer = self._annotation
-        if layer is None:
-            return
-        where = places_of(np.asarray(layer.data), label)
-        if len(where[0]):
-            # data_setitem, so that undo brings the strokes back
-            layer.data_setitem(where, 0)
+        erased = self.bench.erase(label)
+        if erased:
+            names = ", ".join(erased)
+            self.form.say(f"Erased in {names}. Undo (Ctrl-Z) on the layer brings its strokes back.", "info")
+            self.listener.touch()  # an annotation that is not in view does not tell
 
     def _on_features(self) -> None:
         self.form.correlations.hide()
@@ -254,15 +257,19 @@ class PixelClassifierWidget(QWidget):
             self.runner.cancel()
 
     def _on_predict(self) -> None:
+        self._with_room(self.jobs.size_of_result(), self.jobs.predict_all)
+
+    def _with_room(self, n_bytes: int, start: Callable[[Path | None], object]) -> None:
+        """Start a job, with a new folder for its results where memory would not do; not without one then."""
         store = None
-        if self.jobs.size_of_result() > IN_MEMORY_BYTES:
+        if n_bytes > IN_MEMORY_BYTES:
             chosen, _ = QFileDialog.getSaveFileName(
                 self, "The result is large: choose a new folder for it", "segmentation"
             )
             if not chosen:
                 return
             store = Path(chosen)
-        self.jobs.predict_all(store)
+        start(store)
 
     def _on_trained(self) -> None:
         classifier = self.session.require()
@@ -286,7 +293,7 @@ class PixelClassifierWidget(QWidget):
         self.checks.importances(method, show)
 
     def _on_selected(self, classifier: PixelClassifier) -> None:
-        self.session.adopt(classifier)
+        self.session.adopt(classifier, same_strokes=True)
         self._take_over(classifier)
         self.form.say(f"Trained with the best features only: {in_words(classifier)}.", "info")
 
@@ -320,7 +327,8 @@ class PixelClassifierWidget(QWidget):
         layers = self.form.data.image.layers
         dialog = LayerDialog([layer.name for layer in layers], self)
         if dialog.exec():
-            self.jobs.apply([layers[i] for i in dialog.ticked])
+            ticked = [layers[i] for i in dialog.ticked]
+            self._with_room(self.jobs.size_of_results(ticked), partial(self.jobs.apply, ticked))
 
     # ---- state
 
@@ -336,6 +344,7 @@ class PixelClassifierWidget(QWidget):
             known[label] = ClassEntry(label, name, color)
         form.table.set_entries(tuple(known[label] for label in sorted(known)))
         self._on_classes()
+        self.bench.keep_adopted()
         form.validation.clear()
         form.importance.clear()
         self._update()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from .panels.class_table import ClassTable
 from .panels.feature_grid import FeatureGrid
 from .panels.train_panel import TrainPanel
 from .session import Session
+from .sparse import places_of
 
 #: Larger annotations are copied in the worker thread: copying them here would be felt.
 _COPIED_HERE_BYTES = 32 * 2**20
@@ -99,6 +101,24 @@ class Workbench:
     def layers(self) -> Sequence[Layer]:
         """Return the layers that a job on the training set depends on."""
         return [layer for pair in self.data.pairs for layer in (pair.image, pair.annotation)]
+
+    def keep_adopted(self) -> None:
+        """Keep a classifier that was loaded or selected until something else is painted than there is now."""
+        if not self.session.adopted or self.data.current_pair is None:
+            return
+        with suppress(SegmotifError):  # whoever trains or predicts is told of it
+            self.session.keep_until_painted(self.intent())
+
+    def erase(self, label: int) -> list[str]:
+        """Erase a class on every image that is trained on; return the names of the layers it was on."""
+        erased = []
+        for pair in self.data.pairs:
+            where = places_of(np.asarray(pair.annotation.data), label)
+            if len(where[0]):
+                # data_setitem, so that undo brings the strokes back
+                pair.annotation.data_setitem(where, 0)
+                erased.append(pair.annotation.name)
+        return erased
 
     def start(
         self,

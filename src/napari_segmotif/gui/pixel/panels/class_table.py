@@ -20,7 +20,8 @@ _WORDS = ClassListWords(
     label_tip="Painted with label {label}. Click to change the colour.",
     name_tip="Click to paint with this class; double-click to rename it.",
     add_tip="Add a class under the next free label.",
-    remove_tip="Remove the selected class and erase its strokes (undo brings them back).",
+    remove_tip="Remove the selected class and erase its strokes on every image that is trained on "
+    "(undo, on each annotation layer, brings them back).",
 )
 
 

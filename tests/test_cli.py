@@ -330,3 +330,46 @@ def test_interrupting_leaves_nothing_half_written(files: Path, number: int, code
     assert rest.strip().splitlines()[-1].endswith("nothing is half-written")
     assert "Traceback" not in rest
     assert list(out.iterdir()) == []
+
+
+def test_the_folder_of_the_model_is_made(files: Path) -> None:
+    train(files, "--model", str(files / "new/folder/cells"))
+    model = PixelClassifier.load(files / "new/folder/cells.segmotif")
+    np.testing.assert_array_equal(model.predict(two_textures()), same_classifier().predict(two_textures()))
+
+
+def test_a_model_that_cannot_be_written_is_told_before_training(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(PixelClassifier, "fit_iter", lambda *_args, **_more: pytest.fail("it trained"))
+    pair = ["--image", str(files / "image.tif"), "--annotation", str(files / "strokes.tif")]
+    assert main(["pixel", "train", *pair, "--model", str(files / "image.tif/cells.segmotif")]) == 1
+    assert "its folder is a file" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------- output that is not UTF-8
+
+
+def on_windows(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with the output of a pipe on a Western European Windows."""
+    start = "import sys; from napari_segmotif.cli import main; sys.exit(main())"
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-c", start, *arguments]
+    return subprocess.run(command, capture_output=True, env=environment, encoding="cp1252", check=False)
+
+
+def test_names_that_the_output_cannot_show_are_written_differently(files: Path) -> None:
+    model = train(files)
+    (files / "image.tif").rename(files / "zellen_\u03b2.tif")
+    done = on_windows(
+        "pixel", "predict", str(model), str(files / "zellen_\u03b2.tif"), "-o", str(files / "out")
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"zellen_\u03b2_labels.ome.tif" in done.stdout
+    assert (files / "out/zellen_\u03b2_labels.ome.tif").exists()
+
+
+def test_help_is_shown_where_its_signs_cannot_be() -> None:
+    done = on_windows("motifs", "find", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "F/F" in done.stdout

@@ -300,3 +300,25 @@ def members(table: Path) -> dict[int, list[int]]:
         for row in csv.DictReader(file):
             found.setdefault(int(row["motif"]), []).append(int(row["cell"]))
     return found
+
+
+@pytest.mark.usefixtures("quick_estimator")
+def test_a_folder_that_cannot_be_made_is_told_before_the_search(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(FakeLeMoNADe, "fit_iter", lambda *_args, **_more: pytest.fail("it searched"))
+    assert find(simulated, out="video.ome.tif/results") == 1
+    assert "its folder is a file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick_estimator")
+def test_json_is_plain_ascii_whatever_the_videos_are_called(
+    simulated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What reads it need not know in which encoding the pipe was."""
+    video = (simulated / "video.ome.tif").rename(simulated / "m\u00e4use_\U0001f42d.ome.tif")
+    arguments = ["motifs", "find", str(video), "--motifs", "2", "--length", "9", "-o", str(simulated / "out")]
+    assert main([*arguments, "--json"]) == 0
+    said = capsys.readouterr().out
+    assert said.isascii()
+    assert json.loads(said)[0]["video"] == str(video)

@@ -323,3 +323,55 @@ def test_failures_are_one_line(
     assert words in said[-1]
     assert said[-1].startswith("segmotif: error:")
     assert not list(tmp_path.iterdir())
+
+
+def test_folders_of_tables_and_classifiers_are_made(folders: Path, blobs: Path, tmp_path: Path) -> None:
+    measured = tmp_path / "a/cells.parquet"
+    assert run("objects", "measure", folders / "labels", "-o", measured, "--properties", "shape") == 0
+    assert run("objects", "embed", measured, "-o", tmp_path / "b/map.csv") == 0
+    assert run("objects", "cluster", blobs, "--clusters", "3", "-o", tmp_path / "c/clusters.csv") == 0
+    assert run("objects", "explain", blobs, "--group", "known=1", "-o", tmp_path / "d/why.csv") == 0
+    saved = ["--save", tmp_path / "e/kinds", "-o", tmp_path / "f/classes.csv", "--validate-by", "none"]
+    assert run("objects", "classify", blobs, "--classes", "known", *saved) == 0
+    for name in ("a/cells.recipe.json", "b/map.csv", "c/clusters.csv", "d/why.csv", "e/kinds.segmotif"):
+        assert (tmp_path / name).is_file()
+    assert len(read_table(tmp_path / "f/classes.csv")) == len(read_table(blobs))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "slow"),
+    [
+        (["measure", "labels", "-o", "file/a.csv"], "napari_segmotif.batch.object_files.measure_job"),
+        (
+            ["embed", "blobs", "-o", "file/a.csv"],
+            "napari_segmotif.explore.mapping.embedding.Embedding.fit_job",
+        ),
+        (
+            ["cluster", "blobs", "--clusters", "3", "-o", "file/a.csv"],
+            "napari_segmotif.explore.clusters.clustering.Clustering.fit_job",
+        ),
+        (
+            ["explain", "blobs", "--group", "known=1", "-o", "file/a.csv"],
+            "napari_segmotif.explore.explaining.explanation.explain_job",
+        ),
+        (
+            ["classify", "blobs", "--classes", "known", "--save", "file/a.segmotif"],
+            "napari_segmotif.explore.classifying.object_classifier.ObjectClassifier.fit_job",
+        ),
+    ],
+)
+def test_a_place_where_nothing_can_be_written_is_told_before_the_work(
+    folders: Path,
+    blobs: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    slow: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    monkeypatch.setattr(slow, lambda *_args, **_more: pytest.fail("it worked for nothing"))
+    places = {"labels": folders / "labels", "blobs": blobs}
+    given = [tmp_path / part if part.startswith("file/") else places.get(part, part) for part in arguments]
+    assert run("objects", *given) == 1
+    assert "its folder is a file" in capsys.readouterr().err

@@ -132,6 +132,29 @@ def test_training_says_what_came_out(
     assert str(tmp_path / "quick_history.csv") in said.out
 
 
+def test_the_folder_of_the_model_is_made_before_training(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn, there = UNetSegmenter.fit_job, []
+
+    def fit_job(*given: Any, **more: Any) -> Any:
+        there.append((tmp_path / "new/folder").is_dir())
+        return learn(*given, **more)
+
+    monkeypatch.setattr(UNetSegmenter, "fit_job", fit_job)
+    assert train(folders, tmp_path / "new/folder/v1.2", settings=["--epochs", "1", *SMALL[2:]]) == 0
+    assert there == [True]
+    assert len(UNetSegmenter.load(tmp_path / "new/folder/v1.2.segmotif").history_) == 1
+
+
+def test_a_model_that_cannot_be_written_is_told_before_training(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(UNetSegmenter, "fit_job", lambda *_args, **_more: pytest.fail("it trained"))
+    assert train(folders, folders / "images/n0.tif/nuclei.segmotif") == 1
+    assert "its folder is a file" in capsys.readouterr().err
+
+
 def test_the_history_is_a_table_of_epochs(model: Path) -> None:
     with open(model.with_name("model_history.csv"), newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -357,6 +380,20 @@ def test_evaluating_against_its_own_objects_finds_all_of_them(
     said = capsys.readouterr()
     assert f"{n_objects} objects in the labels, {n_objects} found" in said.out
     assert "the network was trained on images of these names" in said.err
+
+
+def test_json_of_scores_is_plain_ascii(
+    folders: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What reads it need not know in which encoding the pipe was."""
+    name = "m\u00e4use_\U0001f42d"
+    (tmp_path / f"{name}.tif").write_bytes((folders / "images/n0.tif").read_bytes())
+    (tmp_path / f"{name}_objects.tif").write_bytes((folders / "labels/n0_objects.tif").read_bytes())
+    pair = [str(tmp_path / f"{name}.tif"), str(tmp_path / f"{name}_objects.tif")]
+    assert main(["unet", "evaluate", str(model), *pair, "--json", "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert said.isascii()
+    assert json.loads(said)["images"][0]["image"] == pair[0]
 
 
 # ---------------------------------------------------------------------------------------- export, settings

@@ -19,8 +19,10 @@ from napari_segmotif import (
     write_image,
 )
 from napari_segmotif.batch.files import predict_file_iter, predict_files_iter
+from napari_segmotif.batch.objects import predict_objects_iter
 from napari_segmotif.batch.recipe import METADATA_KEY, ObjectParameters, PixelParameters, Recipe
 from napari_segmotif.batch.tasks import plan
+from napari_segmotif.common.axes import ImageSource
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def test_objects_are_those_of_the_probabilities(nuclei: Any, model: Path, tmp_pa
     np.testing.assert_array_equal(read(task.targets["labels"]), classifier.predict(nuclei.image))
     np.testing.assert_array_equal(read(task.targets["probabilities"]), probabilities)
     found = read(task.targets["objects"])
-    expected = make_objects(probabilities[1], threshold=0.6, minimum_size=30 * 0.3**2, spacing=(0.3, 0.3))
+    expected = make_objects(probabilities[1], threshold=0.6, minimum_size=30)  # trained without a size
     np.testing.assert_array_equal(found, expected)
     assert ((found > 0) == (nuclei.labels > 0)).mean() > 0.85
     with open_image(task.targets["objects"]) as opened:
@@ -164,3 +166,38 @@ def test_input_and_output_may_be_zarr(nuclei: Any, model: Path, tmp_path: Path) 
     classifier = PixelClassifier.load(model)
     run_job(predict_file_iter(classifier, task, recipe))
     np.testing.assert_array_equal(read(task.targets["labels"]), classifier.predict(nuclei.image))
+
+
+def dumbbells() -> tuple[np.ndarray, np.ndarray]:
+    """Squares joined by a bar along X, and strokes on them. Pixels that are flat hide the neck."""
+    truth = np.zeros((80, 70), bool)
+    for top in (10, 50):
+        truth[top : top + 20, 10:30] = truth[top : top + 20, 40:60] = True
+        truth[top + 2 : top + 18, 30:40] = True
+    annotation = np.zeros(truth.shape, np.uint8)
+    annotation[::4] = np.where(truth[::4], 2, 1)
+    return np.where(truth, 200, 20).astype(np.uint8), annotation
+
+
+@pytest.mark.parametrize("trained_at", [None, (1.0, 0.3)])
+def test_objects_do_not_depend_on_whether_the_file_or_the_layer_kept_the_pixel_size(
+    tmp_path: Path, trained_at: tuple[float, float] | None
+) -> None:
+    """napari's own reader drops the pixel size: the window's layer has none, the file for `run` has one."""
+    image, annotation = dumbbells()
+    classifier = PixelClassifier(PixelFeatures(sigmas=(0.7,)), n_estimators=10)
+    classifier.fit(image, annotation, spacing=trained_at)
+    model = classifier.save(tmp_path / "dumbbells.segmotif")
+    parameters = ObjectParameters(class_id=2)
+    in_window = np.zeros(image.shape, np.int32)
+    layer = ImageSource.of(image, "YX")
+    n = run_job(predict_objects_iter(classifier, layer, {"objects": in_window}, parameters))
+    write_image(tmp_path / "a.tif", image, axes="YX", spacing=(1.0, 0.3), units="micrometer")
+    recipe = recipe_for(model, "objects", objects=parameters)
+    (task,) = plan([tmp_path / "a.tif"], ("objects",), tmp_path / "out")
+    run_job(predict_file_iter(PixelClassifier.load(model), task, recipe))
+    np.testing.assert_array_equal(read(task.targets["objects"]), in_window)
+    mask = classifier.predict_proba(image)[1] >= 0.5
+    assert n == make_objects(mask, spacing=trained_at).max() == (4 if trained_at is None else 2)
+    with open_image(task.targets["objects"]) as opened:
+        assert opened.spacing == pytest.approx((1.0, 0.3))  # the result keeps that of its file

@@ -4,10 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
-from napari_segmotif import AnnotationError, InputError, PixelClassifier, PixelFeatures, run_job, write_image
+from napari_segmotif import (
+    AnnotationError,
+    AxesError,
+    InputError,
+    PixelClassifier,
+    PixelFeatures,
+    run_job,
+    write_image,
+)
 from napari_segmotif.batch.pairs import Pair, match_pairs, open_source, stem
 from napari_segmotif.batch.pixel_training import train_iter
+from napari_segmotif.common.axes import ImageSource
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
@@ -96,3 +106,64 @@ def test_an_annotation_of_another_shape_is_named(tmp_path: Path) -> None:
     pair = Pair(tmp_path / "image.tif", tmp_path / "painted.tif")
     with pytest.raises(AnnotationError, match=r"painted\.tif must have the shape .*\(20, 30\)"):
         run_job(train_iter(PixelClassifier(), [pair]))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "painted"),
+    [
+        ("TZYX", (2, 5, 20, 30), (2, 5, 20, 30)),
+        ("TCYX", (2, 2, 20, 30), (2, 1, 20, 30)),  # as the window makes it: with one plane for all channels
+        ("TCYX", (2, 2, 20, 30), (2, 20, 30)),
+        ("ZCYX", (5, 2, 20, 30), (5, 1, 20, 30)),
+        ("TCZYX", (2, 2, 5, 20, 30), (2, 1, 5, 20, 30)),
+        ("TCZYX", (2, 2, 5, 20, 30), (2, 5, 20, 30)),
+        ("TZCYX", (2, 5, 2, 20, 30), (2, 5, 1, 20, 30)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["tif", "npy"])
+def test_annotations_that_do_not_say_what_their_axes_are(
+    tmp_path: Path, axes: str, shape: tuple[int, ...], painted: tuple[int, ...], kind: str
+) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, shape, dtype=np.uint8)
+    image[..., 15:] //= 4
+    annotation = np.zeros(painted, np.uint8)
+    annotation[..., 3:6, 2:12], annotation[..., 3:6, 18:28] = 1, 2
+    if axes == "TCZYX":
+        write_image(tmp_path / "image.tif", image, axes=axes)
+    else:
+        tifffile.imwrite(tmp_path / "image.tif", image, imagej=True, metadata={"axes": axes})
+    if kind == "tif":  # as napari's own writer does
+        tifffile.imwrite(tmp_path / "painted.tif", annotation, compression="zlib")
+    else:
+        np.save(tmp_path / "painted.npy", annotation)
+    features = PixelFeatures(sigmas=(1.0,))
+    pair = Pair(tmp_path / "image.tif", tmp_path / f"painted.{kind}")
+    trained = run_job(train_iter(PixelClassifier(features, n_estimators=5), [pair]))
+    source = ImageSource.of(image, axes)
+    expected = PixelClassifier(features, n_estimators=5)
+    expected.fit(source, annotation.reshape(source.output_shape))
+    assert trained.axes_ == axes
+    np.testing.assert_array_equal(trained.predict_proba(source), expected.predict_proba(source))
+
+
+def test_an_annotation_with_a_plane_for_each_channel_is_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "image.tif", np.zeros((2, 3, 20, 30), np.uint8), axes="TCYX")
+    for shape, got in (
+        ((2, 2, 20, 30), r"\(2, 2, 20, 30\)"),
+        ((2, 1, 1, 1, 20, 30), "another number of axes"),
+    ):
+        tifffile.imwrite(tmp_path / "painted.tif", np.ones(shape, np.uint8), photometric="minisblack")
+        pair = Pair(tmp_path / "image.tif", tmp_path / "painted.tif")
+        with pytest.raises(AnnotationError, match=rf"painted\.tif must have .*\(2, 20, 30\) \(got {got}"):
+            run_job(train_iter(PixelClassifier(), [pair]))
+
+
+def test_axes_of_the_training_are_taken_where_a_tiff_does_not_say(tmp_path: Path) -> None:
+    path = tmp_path / "plain.tif"
+    tifffile.imwrite(path, np.zeros((2, 5, 20, 30), np.uint8), photometric="minisblack")
+    opened, source = open_source(path, None, None, likely_axes="TZYX")
+    with opened:
+        assert source.axes == "TZYX"
+    with pytest.raises(AxesError, match=r"plain\.tif does not name its axes.*pass axes"):
+        open_source(path, None, None, likely_axes="YX")

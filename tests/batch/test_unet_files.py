@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,38 @@ def test_scores_are_counted_by_image_and_together(model: Path, tmp_path: Path) -
     foreground = segmenter.predict(image[0]) == 1
     shared = 2 * (foreground & (truth > 0)).sum()
     assert found.dice() == pytest.approx(shared / (foreground.sum() + (truth > 0).sum()))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "trained", "asked", "complaint"),
+    [
+        ("semantic", (0, 1), (0, 255), r"for the training, 0 sky, 1 \(got 255\)$"),
+        ("semantic", (0, 1), (1, 2), r"\(got 2\)$"),
+        ("scribbles", (1, 2), (0, 2), None),  # 0 is not annotated
+        ("scribbles", (1, 2), (1, 7), r"\(got 7\)$"),
+    ],
+)
+def test_labels_of_classes_that_were_never_learned_are_refused(
+    tmp_path: Path, annotation: str, trained: tuple[int, int], asked: tuple[int, int], complaint: str | None
+) -> None:
+    """Without their pixels a network that finds none of them would have the best of scores."""
+    (image,), (labels,) = squares()
+    segmenter = UNetSegmenter(**TINY).fit(
+        image,
+        np.where(labels > 0, *trained[::-1]).astype(np.uint8),
+        annotation,
+        axes="YX",
+        class_names={trained[0]: "sky"},
+    )
+    write_image(tmp_path / "image.tif", image, axes="YX")
+    truth = np.where(labels > 0, *asked[::-1]).astype(np.uint8)
+    write_image(tmp_path / "labels.tif", truth, axes="YX", labels=True)
+    found = run_job(evaluate_iter(segmenter, [Pair(tmp_path / "image.tif", tmp_path / "labels.tif")]))
+    error = found.images[0].error
+    if complaint is None:
+        assert error is None
+        assert found.images[0].confusion.sum() == (truth > 0).sum()
+    else:
+        assert error is not None
+        assert error.startswith("the labels have classes that the network does not know: ")
+        assert re.search(complaint, error)

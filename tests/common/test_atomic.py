@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_segmotif.common.atomic import storage_error, write_atomically
+from napari_segmotif.common.atomic import check_folder, make_ready, storage_error, write_atomically
 from napari_segmotif.errors import StorageError
 
 
@@ -217,3 +217,36 @@ def test_the_number_hidden_in_an_hdf5_message_is_understood() -> None:
     error = OSError("Can't write data (file write failed: errno = 28, error message = 'No space left')")
     assert "no space left for it" in str(storage_error(error, "a.h5"))
     assert "refused" in str(storage_error(OSError("something else"), "a.h5"))
+
+
+def test_the_folder_of_a_file_is_made_before_the_work(tmp_path: Path) -> None:
+    make_ready(tmp_path / "new/folder/model.segmotif")
+    assert list((tmp_path / "new/folder").iterdir()) == []
+    make_ready(tmp_path / "new/folder/model.segmotif")  # nor does it mind that it is there
+
+
+def test_a_place_where_nothing_can_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "folder.csv").mkdir()
+    for name, advice in (
+        ("file/a.csv", "its folder is a file"),
+        ("file/deeper/a.csv", "its folder is a file"),
+        ("folder.csv", "a folder of that name stands there"),
+    ):
+        with pytest.raises(StorageError, match=rf"{name} could not be written: {advice}.*\(got: "):
+            make_ready(tmp_path / name)
+    with pytest.raises(StorageError, match="its folder is a file"):
+        check_folder(tmp_path / "file/results")
+    check_folder(tmp_path / "new/results")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.csv"]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only for an administrator"
+)
+def test_a_read_only_folder_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o555)
+    with pytest.raises(StorageError, match="not permitted"):
+        make_ready(tmp_path / "locked/new/a.csv")
+    with pytest.raises(StorageError, match="not permitted"):
+        check_folder(tmp_path / "locked/new")

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 from napari_segmotif.common.image_io import open_image, write_image
-from napari_segmotif.errors import ImageFileError
+from napari_segmotif.errors import AxesError, ImageFileError
 
 STACK = np.random.default_rng(0).integers(0, 255, (2, 3, 4, 16, 20), dtype=np.uint8)  # TZCYX
 PLANE = STACK[0, 0, 0]
@@ -129,7 +129,7 @@ def test_plain_pages_are_a_z_stack_unless_told_otherwise(tmp_path: Path) -> None
 
 def test_axes_that_are_not_named_or_not_known_are_refused_unless_given(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.tif", STACK[0], photometric="minisblack")
-    with pytest.raises(ImageFileError, match=r"does not name its axes.*pass axes"):
+    with pytest.raises(AxesError, match=r"a\.tif does not name its axes.*pass axes.*\(got"):
         open_image(path)
     with open_image(path, axes="ZCYX") as image:
         np.testing.assert_array_equal(np.asarray(image.array[...]), STACK[0])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..common.atomic import check_folder
 from ..common.axes import ImageSource
 from ..common.device import Device
 from ..common.image_io import is_image_path, open_image
@@ -148,6 +149,7 @@ def find_motifs_in_file_iter(
         check_length(video, settings.motif_length)
         cells = None if task.cells is None else _read_cells(task.cells, video.shape[1:])
         model = LeMoNADe(**{**settings.model_dump(), "device": device})
+        check_folder(task.folder)  # not only when all is found
         yield from model.fit_iter(source, token=cancel)
         spacing = asked.spacing or (opened.spacing and opened.spacing[-2:])
         units = opened.units[-2:] if spacing and opened.units else None

@@ -14,6 +14,7 @@ from ..common.objects import make_objects
 from ..common.progress import CancelToken, Job, Progress
 from ..errors import InputError
 from ..pixel.classifier import PixelClassifier
+from ..pixel.inputs import prepare
 from .recipe import BatchOutput, ObjectParameters
 
 
@@ -46,7 +47,8 @@ def predict_objects_iter(
     Raises
     ------
     InputError
-        If it is not said how objects are made, or the classifier does not know their class.
+        If it is not said how objects are made, the classifier does not know their class, or it was trained on
+        other images.
     """
     classes = [int(label) for label in classifier.classes_]
     if parameters is None or parameters.class_id not in classes:
@@ -55,6 +57,8 @@ def predict_objects_iter(
     others: dict[str, Any] = {
         name: array for name, array in out.items() if name not in ("objects", "probabilities")
     }
+    # As its filters do: whether a file states its pixel size, or a viewer left it out, must not move a split.
+    seen = prepare(source, None, None, classifier)
     n_objects = 0
     for frame in range(source.n_frames):
         frames = (slice(frame, frame + 1),) if "T" in source.output_axes else ()
@@ -68,7 +72,7 @@ def predict_objects_iter(
             cancel=cancel,
         )
         yield from _scaled(job, frame, source.n_frames)
-        objects = objects_of(found.probability, parameters, source)
+        objects = objects_of(found.probability, parameters, seen)
         out["objects"][region] = np.where(objects > 0, objects + n_objects, 0).reshape(
             [part.stop - part.start for part in region]
         )

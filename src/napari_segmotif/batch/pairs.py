@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +119,13 @@ def _open(path: Path, axes: str | None, likely_axes: str | None) -> OpenedImage:
     says_nothing = axes is None and likely_axes is not None
     try:
         opened = open_image(path, axes=axes)
-    except AxesError:
+    except AxesError as unclear:
         if not says_nothing:
             raise
-        return open_image(path, axes=likely_axes)
+        try:
+            return open_image(path, axes=likely_axes)
+        except AxesError:
+            raise unclear from None  # nobody asked for the likely axes: that they do not fit says nothing
     if says_nothing and path.suffix == ".npy" and len(opened.axes) == len(likely_axes or ""):
         opened.close()
         return open_image(path, axes=likely_axes)
@@ -183,14 +186,35 @@ def open_pairs(
 
 
 def _open_annotation(path: Path, image: ImageSource) -> OpenedImage:
-    opened = _open(path, None, image.output_axes)
+    wanted = f"{path.name} must have the shape of its image without channels, {image.output_shape}"
+    try:
+        opened = _without_channel(_opened_annotation(path, image), image)
+    except AxesError as error:  # --axes are those of the images: to ask for them would not help
+        raise AnnotationError(f"{wanted} (got another number of axes)") from error
     if opened.shape != image.output_shape:
         opened.close()
-        raise AnnotationError(
-            f"{path.name} must have the shape of its image without channels, {image.output_shape} "
-            f"(got {opened.shape})"
-        )
+        raise AnnotationError(f"{wanted} (got {opened.shape})")
     return opened
+
+
+def _opened_annotation(path: Path, image: ImageSource) -> OpenedImage:
+    try:
+        return _open(path, None, image.output_axes)
+    except AxesError:
+        return _open(path, None, image.axes)
+
+
+def _without_channel(opened: OpenedImage, image: ImageSource) -> OpenedImage:
+    """The annotation without the channel axis of one entry that it has in napari where C is not first.
+
+    napari aligns layers from the right: without that axis, T would be taken for C. What is not mapped into
+    memory is read here: it was painted in memory, too.
+    """
+    place = image.axes.find("C")
+    if place < 0 or opened.shape != (*image.output_shape[:place], 1, *image.output_shape[place:]):
+        return opened
+    array = opened.array[(*[slice(None)] * place, 0)]
+    return replace(opened, array=array, axes=image.output_axes)
 
 
 def _names_in(annotation: OpenedImage) -> dict[int, str]:

@@ -14,11 +14,14 @@ from ..common.axes import ImageSource
 from ..common.metrics import ClassificationScores, confusion_matrix
 from ..common.object_metrics import ObjectScores, match_objects
 from ..common.progress import CancelToken, Job
+from ..errors import InputError
 from .pairs import Pair, open_pairs
 from .tasks import each_file_iter
 
 if TYPE_CHECKING:
     from ..unet.segmenter import UNetSegmenter
+
+_MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,8 @@ def _evaluate_one(
     learned_objects = segmenter.annotation_ == "instances"
     with open_pairs([pair], axes, spacing) as opened:
         source, truth = opened.images[0], np.asarray(opened.annotations[0][...])
+        if not learned_objects:
+            _check_classes(truth, segmenter)
         predicted = yield from segmenter.predict_iter(
             source,
             outputs=("labels", "instances") if learned_objects else ("labels",),
@@ -160,6 +165,25 @@ def _evaluate_one(
         objects += match_objects(truth[part], predicted.instances[part])
     confusion = confusion_matrix((truth > 0).astype(np.uint8), predicted.labels, classes)
     return ImageScores(pair.image, objects, confusion)
+
+
+def _check_classes(truth: NDArray[Any], segmenter: UNetSegmenter) -> None:
+    """Refuse classes that were never learned: left out, they would make the scores look better."""
+    ignored = [0] if segmenter.annotation_ == "scribbles" else []
+    names = dict(segmenter.class_names_)
+    known = [int(label) for label in segmenter.classes_]
+    unknown = sorted(set(np.unique(truth).tolist()) - {*known, *ignored})
+    if unknown:
+        called = {
+            label: "" if names.get(label) in (None, f"class {label}") else f" {names[label]}"
+            for label in known
+        }
+        classes = ", ".join(f"{label}{name}" for label, name in called.items())
+        more = ", …" if len(unknown) > _MOST_SHOWN else ""
+        raise InputError(
+            "the labels have classes that the network does not know: number them as for the training, "
+            f"{classes} (got {', '.join(map(str, unknown[:_MOST_SHOWN]))}{more})"
+        )
 
 
 def _samples(source: ImageSource, dimensions: int) -> Iterator[tuple[Any, ...]]:

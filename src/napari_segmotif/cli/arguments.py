@@ -170,6 +170,16 @@ def number_or_null(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
+def ready_model(path: Path) -> Path:
+    """The file of a model, with its ending, in a folder that is there: said before training, not after it."""
+    from ..common.atomic import make_ready
+    from ..common.model_files import SUFFIX
+
+    target = path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
+    make_ready(target)
+    return target
+
+
 def tell(text: str) -> None:
     """Say something that is no result: it goes to stderr, so that stdout stays clean for programs."""
     print(text, file=sys.stderr)

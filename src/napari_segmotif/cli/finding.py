@@ -41,7 +41,7 @@ def find_in_files(
         for note in result.notes:
             tell(f"{result.video}: {note}")
     if as_json:
-        print(json.dumps([_as_json(result) for result in results], indent=2, ensure_ascii=False))
+        print(json.dumps([_as_json(result) for result in results], indent=2))
     else:
         for result in results:
             if result.error is None:

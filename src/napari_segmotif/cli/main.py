@@ -39,6 +39,7 @@ Each command has a --help of its own.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    _print_anything()
     parser = build_parser()
     options = parser.parse_args(arguments)
     debug = bool(getattr(options, "debug", False))
@@ -113,6 +114,14 @@ def _terminated_like_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _print_anything() -> None:
+    """Let no name or sign end the command where the output cannot show it, as in pipes on Windows."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)  # notebooks have streams of their own
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str, code: int) -> int:

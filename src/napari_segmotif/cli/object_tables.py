@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .arguments import flat, tell
+from .arguments import flat, ready_model, tell
 from .progress import run_with_bar
 
 if TYPE_CHECKING:
@@ -93,18 +93,19 @@ def _check_clustering(options: argparse.Namespace) -> None:
 
 def explain(options: argparse.Namespace) -> int:
     """Say which features tell groups apart."""
+    from ..common.atomic import make_ready, write_atomically
     from ..explore.explaining.explanation import explain_job
 
     table = _opened(options)
     columns = _features(table, options)
     group = _chosen(table, options.group)
     other = None if options.other is None else _chosen(table, options.other)
+    if options.output is not None:
+        make_ready(options.output)  # not only when all is computed
     job = explain_job(table, group, other, columns=columns, random_state=options.random_state)
     found = run_with_bar(job, "explain", options.progress)
     print(found.summary())
     if options.output is not None:
-        from ..common.atomic import write_atomically
-
         with write_atomically(options.output) as temporary:
             found.features.to_csv(temporary, index=False)
         print(options.output)
@@ -139,6 +140,7 @@ def _trained(table: pd.DataFrame, options: argparse.Namespace) -> ObjectClassifi
     from ..explore.classifying.object_classifier import ObjectClassifier
 
     classes = _classes(table, options.classes)
+    target = None if options.save is None else ready_model(options.save)
     classifier = ObjectClassifier(options.method, random_state=options.random_state)
     job = classifier.fit_job(
         table,
@@ -157,8 +159,8 @@ def _trained(table: pd.DataFrame, options: argparse.Namespace) -> ObjectClassifi
         key = [name for name in ("roi_id", "frame", "label") if name in table.columns]
         print("worth a look next:")
         print(table.iloc[rows][key].to_string(index=False))
-    if options.save is not None:
-        print(classifier.save(options.save))
+    if target is not None:
+        print(classifier.save(target))
     return classifier
 
 
@@ -208,12 +210,16 @@ def _key(values: Any) -> tuple[str, int, int]:
 
 
 def _opened(options: argparse.Namespace) -> pd.DataFrame:
+    from ..common.atomic import make_ready
     from ..explore.table_files import check_suffix, read_table
 
     output = options.output
-    if output is not None and options.run is not explain:
-        check_suffix(output)  # not only when all is computed
-    return read_table(options.table)
+    if output is None or options.run is explain:
+        return read_table(options.table)
+    check_suffix(output)  # not only when all is computed
+    table = read_table(options.table)
+    make_ready(output)
+    return table
 
 
 def _features(table: pd.DataFrame, options: argparse.Namespace) -> list[str] | None:

@@ -50,6 +50,7 @@ def measure_files(
 ) -> int:
     """Measure files as a recipe says, tell their classes where there is a model, and return the exit code."""
     from ..batch.object_files import classify_job, join_measured, measure_files_iter, plan_objects
+    from ..common.atomic import make_ready
     from ..common.progress import run_job
     from ..common.words import count
     from ..explore.table_files import check_suffix, write_table
@@ -61,6 +62,7 @@ def measure_files(
 
         classifier = ObjectClassifier.load(model)
     tasks = plan_objects(files, intensity)
+    make_ready(output)
     # Textures can be told apart as in training only by the grey levels of the training.
     known = classifier.info_ if classifier is not None else None
     job = measure_files_iter(tasks, parameters, grey_range=known.grey_ranges if known is not None else None)

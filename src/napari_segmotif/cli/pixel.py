@@ -19,6 +19,7 @@ from .arguments import (
     number_or_null,
     numbers,
     positive_int,
+    ready_model,
     tell,
     words,
 )
@@ -136,11 +137,12 @@ def _train(options: argparse.Namespace) -> int:
     pairs, alone = match_pairs(options.image, options.annotation)
     for image in alone:
         tell(f"{image}: has no annotation and is left out")
+    target = ready_model(options.model)
     job = train_iter(
         classifier, pairs, axes=options.axes, spacing=options.spacing, class_names=options.class_names
     )
     run_with_bar(job, "train", options.progress)
-    print(f"{classifier.save(options.model)}: {_in_words(classifier, len(pairs))}")
+    print(f"{classifier.save(target)}: {_in_words(classifier, len(pairs))}")
     return 0
 
 

@@ -33,7 +33,7 @@ def evaluate(options: argparse.Namespace) -> int:
     job = evaluate_iter(segmenter, pairs, axes=options.axes, spacing=options.spacing, augment=options.augment)
     found = run_with_bar(job, "evaluate", options.progress)
     if options.json:
-        print(json.dumps(as_json(found), indent=2, ensure_ascii=False))
+        print(json.dumps(as_json(found), indent=2))
     elif any(scores.error is None for scores in found.images):
         print(as_text(found, dict(segmenter.class_names_)))
     failed = [(scores.image, scores.error) for scores in found.images if scores.error is not None]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, JobCancelled
-from .arguments import class_names, positive_int, tell
+from .arguments import class_names, positive_int, ready_model, tell
 from .progress import ProgressBar
 from .unet_settings import assignment, changed, settings_from
 
@@ -97,7 +97,7 @@ def train(options: argparse.Namespace) -> int:
     files = _files(options)
     if start == "new" and files.annotation is None:
         files = _with_guess(files)
-    target = options.output.with_suffix(SUFFIX) if not options.output.suffix else options.output
+    target = ready_model(options.output)
     keeping = None
     if options.keep_every > 0:
         keeping = Keeping(target.with_name(f"{target.stem}.unfinished{SUFFIX}"), options.keep_every * 60)

@@ -68,6 +68,60 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+def make_ready(path: str | Path) -> None:
+    """Make the folder of a file, and check that the file can be written, before the work is done.
+
+    Parameters
+    ----------
+    path
+        The file that is going to be written.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        _check_folder(target.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _check_target(target)
+        if target.is_dir():
+            raise OSError(errno.EISDIR, "is a folder")
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def check_folder(path: str | Path) -> None:
+    """Check that files can be written to a folder, which may be made later, before the work is done.
+
+    Parameters
+    ----------
+    path
+        The folder; it is not made here.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be made, or nothing be written there.
+    """
+    folder = Path(os.path.realpath(path))
+    try:
+        _check_folder(folder)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def _check_folder(folder: Path) -> None:
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise OSError(errno.ENOTDIR, f"{there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OSError(errno.EACCES, f"no permission to write to {there}")
+
+
 def storage_error(error: OSError, path: str | Path) -> StorageError:
     """Say in a user's words why a file could not be written, and what to do about it.
 

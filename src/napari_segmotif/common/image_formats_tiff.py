@@ -122,7 +122,7 @@ def _letters(raw: str, shape: tuple[int, ...], axes: str | None, path: Path) -> 
         try:
             return resolve_axes(shape)
         except AxesError as error:
-            raise ImageFileError(f"{path} does not name its axes: {error}") from error
+            raise AxesError(f"{path} does not name its axes: {error}") from error
     raise ImageFileError(
         f"{path} has axes that are not understood: pass axes to name them with letters of 'TCZYX' "
         f"(got {raw!r} for shape {tuple(shape)})"

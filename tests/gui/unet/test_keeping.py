@@ -260,7 +260,9 @@ def test_a_script_of_a_training(viewer: Viewer, tmp_path: Path) -> None:
     (image,) = viewer.open(tmp_path / "cells.tif", plugin="napari")
     viewer.add_labels((squares() > 100).astype(np.int32), name="truth")
     widget = host(viewer, Known(trained(width=8, n_epochs=3)))
-    widget.using.keeping.note_training()
+    files = files_of_training(widget.bench)
+    assert files is not None
+    widget.using.keeping.note_training(files)
     widget.use.keep.script_wanted.emit()
     script = clipboard()
     ast.parse(script)

@@ -16,6 +16,7 @@ from result_scene import Known, answers, host, layer, names, squares, trained
 
 from napari_segmotif.common.axes import ImageSource
 from napari_segmotif.errors import InputError
+from napari_segmotif.gui import placement
 from napari_segmotif.gui.layers import snapshot_image
 from napari_segmotif.gui.results import show_result
 from napari_segmotif.gui.unet import predicting
@@ -198,6 +199,29 @@ def test_all_layers_but_those_with_other_channels(viewer: Viewer) -> None:
     assert (truth.data == 1).all()
 
 
+def test_all_layers_but_those_without_planes_for_a_network_of_volumes(viewer: Viewer) -> None:
+    viewer.add_image(squares((5, 48, 64)), name="a")
+    viewer.add_image(squares(), name="flat")
+    viewer.add_image(squares((2, 5, 48, 64)), name="b")
+    viewer.add_image(np.zeros((48, 64, 3), np.uint8), name="color")
+    widget = host(viewer, Known(trained(dimensions=3, axes="ZYX")))
+    widget.predict("all", "labels")
+    made = [name for name in names(viewer) if "U-Net" in name]
+    assert sorted(made) == ["a · U-Net classes", "b · U-Net classes"]
+    assert widget.form.said == (
+        "Segmented a, b. Left out, since they are no volumes: flat. "
+        "Left out, since they have other channels: color."
+    )
+
+
+def test_no_image_is_a_volume(viewer: Viewer, notifications: list[tuple[str, str]]) -> None:
+    viewer.add_image(squares(), name="flat")
+    widget = host(viewer, Known(trained(dimensions=3, axes="ZYX")))
+    widget.predict("all")
+    assert "no image is a volume with the 1 channel of the training" in widget.form.said
+    assert widget.form.said.endswith("(got flat)")
+
+
 def test_no_image_fits(viewer: Viewer, notifications: list[tuple[str, str]]) -> None:
     viewer.add_image(squares(), name="grey")
     widget = host(viewer, Known(trained(n_channels=2, axes="CYX")))
@@ -258,6 +282,58 @@ def test_a_large_result_goes_to_a_folder(
     expected = answers(ImageSource.of(squares(), "YX"), (0, 1))
     np.testing.assert_array_equal(np.asarray(found.data) > 0, expected["labels"] > 0)
     np.testing.assert_array_equal(np.asarray(layer(viewer, "nuclei").data), expected["probabilities"][1])
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape"), [("YX", (48, 64)), ("TZYX", (3, 2, 48, 64)), ("TCYX", (3, 2, 48, 64))]
+)
+def test_a_large_result_of_the_current_view(
+    viewer: Viewer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: str, shape: tuple[int, ...]
+) -> None:
+    """The folder is as large as the image, whose other pixels nobody computed."""
+    image = squares(shape)
+    image[..., 0, 0] = 150  # out of view
+    viewer.add_image(image, name="cells")
+    widget = host(viewer, Known(trained((0, 1, 2), objects=True, axes=axes, n_channels=1 + ("C" in axes))))
+    widget.form.data.layers.set_axes(axes)
+    viewer.dims.set_point(0, 1)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 24, 32), 18
+    monkeypatch.setattr(predicting, "IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr(predicting.QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "big"), ""))
+    outputs = ("instances", "labels", "probabilities", "uncertainty")
+    widget.predict("view", *outputs)
+    assert "(current view)" in widget.form.said
+    region = widget.segmenter.given["region"]
+    assert region[-1].stop - region[-1].start < 64
+    expected = answers(ImageSource.of(image, axes), (0, 1, 2))
+    for name, wanted in (("classes", expected["labels"]), ("uncertainty", expected["uncertainty"]),
+                         ("nuclei", expected["probabilities"][1])):  # fmt: skip
+        found = np.asarray(layer(viewer, name).data).reshape(wanted.shape)
+        np.testing.assert_array_equal(found[region], wanted[region])
+        found[region] = 0
+        assert not found.any(), "elsewhere nothing is known"
+    objects = np.asarray(layer(viewer, "objects").data).reshape(expected["labels"].shape)
+    np.testing.assert_array_equal(objects[region] > 0, expected["labels"][region] > 0)
+
+
+def test_a_large_view_stays_in_its_files(
+    viewer: Viewer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer of the whole would take too much memory, and so may the part."""
+    image = squares((3, 48, 64))
+    viewer.add_image(image, name="cells")
+    widget = host(viewer, Known())
+    viewer.dims.set_point(0, 1)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 24, 16), 20
+    monkeypatch.setattr(predicting, "IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr(placement, "_LARGEST_CANVAS", 10)
+    widget.using.predicting.predict("view", tmp_path / "big")
+    widget.wait()
+    region = widget.segmenter.given["region"]
+    objects = layer(viewer, "U-Net objects")
+    assert not isinstance(objects.data, np.ndarray)
+    np.testing.assert_array_equal(np.asarray(objects.data) > 0, image[region] > 100)
+    np.testing.assert_array_equal(objects.translate, [part.start for part in region])
 
 
 def test_several_large_results_do_not_share_a_folder(

@@ -133,7 +133,9 @@ def _predict_to_store(
             for output, path in paths.items()
         }
         prediction = yield from _predict_into(segmenter, target, writers, cancel)
-    return replace(prediction, **{output: _stored(path, image) for output, path in paths.items()})
+    # The folders have the shape of the whole image; a prediction has that of its region.
+    part = (..., *prediction.region)
+    return replace(prediction, **{output: _stored(path, image)[part] for output, path in paths.items()})
 
 
 def _writer(segmenter: UNetSegmenter, target: Target, output: Any, path: Path) -> ImageWriter:

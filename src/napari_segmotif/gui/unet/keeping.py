@@ -20,7 +20,7 @@ from .outputs import Outputs
 from .panels.keep_panel import KeepPanel
 from .panels.predict_panel import PredictPanel
 from .recipe import describe
-from .script import TrainedOn, as_python
+from .script import Network, TrainedOn, as_python
 
 if TYPE_CHECKING:
     from ...unet.segmenter import UNetSegmenter
@@ -64,11 +64,11 @@ class Keeping:
         self._saved: tuple[weakref.ref[TrainedUNet], ModelReference] | None = None
         self._trained_on: tuple[weakref.ref[TrainedUNet], TrainedOn] | None = None
 
-    def note_training(self) -> None:
-        """Remember on which files the present network was trained, for scripts."""
-        segmenter, files = self._model(), files_of_training(self._bench)
-        if segmenter is not None and files is not None:
-            self._trained_on = weakref.ref(segmenter.model_), files
+    def note_training(self, trained_on: TrainedOn) -> None:
+        """Remember on which files, and from what on, the present network was trained, for scripts."""
+        segmenter = self._model()
+        if segmenter is not None:
+            self._trained_on = weakref.ref(segmenter.model_), trained_on
 
     def saved(self) -> ModelReference | None:
         """Return the file of the present network, where it is in one."""
@@ -77,6 +77,13 @@ class Keeping:
     def trained_on(self) -> TrainedOn | None:
         """Return the files that the present network was trained on here."""
         return self._of_present(self._trained_on)
+
+    def network(self) -> Network | None:
+        """Return what a script needs to know of the present network, before it is trained further."""
+        segmenter, saved = self._model(), self.saved()
+        if segmenter is None:
+            return None
+        return Network.of(segmenter.model_, self.trained_on(), None if saved is None else saved.path)
 
     def _of_present(self, noted: tuple[weakref.ref[TrainedUNet], Any] | None) -> Any:
         segmenter = self._model()
@@ -97,6 +104,9 @@ class Keeping:
         def written(result: tuple[ModelReference, Path]) -> None:
             file, recipe_path = result
             self._saved = weakref.ref(model), file
+            if self._trained_on is not None:
+                noted, trained_on = self._trained_on
+                self._trained_on = noted, trained_on.without_file(file.path)
             self._outputs.name_model(model, file)
             self._panel.show_text(
                 f"Saved as {Path(file.path).name}. On the command line, `segmotif run {recipe_path.name} "

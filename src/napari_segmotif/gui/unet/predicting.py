@@ -133,24 +133,32 @@ class Predicting:
         return [target(source, layer, region)], ""
 
     def _fitting(self, segmenter: UNetSegmenter) -> tuple[list[tuple[Any, LayerSnapshot]], str]:
-        """All image layers with the channels of the training, and words about the others."""
-        fitting, others = [], []
+        """All image layers that the network can look at, and words about the others."""
+        fitting: list[tuple[Any, LayerSnapshot]] = []
+        others: dict[str, list[str]] = {}
+        volumes = segmenter.model_.heads.dimensions == 3
         for layer in reversed(self._panel.image.layers):
             try:
                 source = self._snapshot(layer, segmenter)
-                fits = source.to_source().n_channels == segmenter.n_channels_
+                n_channels = source.to_source().n_channels
             except SegmotifError:
-                fits = False
-            if fits:
-                fitting.append((layer, source))
+                others.setdefault("their axes or values are not those of an image", []).append(layer.name)
+                continue
+            if n_channels != segmenter.n_channels_:
+                others.setdefault("they have other channels", []).append(layer.name)
+            elif volumes and source.spatial_axes != "ZYX":  # it would end the job at this image
+                others.setdefault("they are no volumes", []).append(layer.name)
             else:
-                others.append(layer.name)
+                fitting.append((layer, source))
         if not fitting:
+            kind = "is a volume with" if volumes else "has"
+            got = ", ".join(name for names in others.values() for name in names)
             raise InputError(
-                f"no image has the {count(segmenter.n_channels_, 'channel')} of the training: "
-                f"open one that has (got {', '.join(others) or 'no image'})"
+                f"no image {kind} the {count(segmenter.n_channels_, 'channel')} of the training: "
+                f"open one that {kind.split()[0]} (got {got or 'no image'})"
             )
-        return fitting, f" Left out, since they have other channels: {', '.join(others)}." if others else ""
+        left_out = (f" Left out, since {why}: {', '.join(names)}." for why, names in others.items())
+        return fitting, "".join(left_out)
 
     def _snapshot(self, layer: Image, segmenter: UNetSegmenter) -> LayerSnapshot:
         """Take the layer with the axes chosen for it in the form, or else with those of the training."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ from ..classes.entries import colors_of
 from ..layers import LayerSnapshot
 from . import work
 from .bench import Bench
+from .keeping import files_of_training
 from .preview import Preview
+from .script import Network, TrainedOn
 from .words import main_score, score
 
 if TYPE_CHECKING:
@@ -29,12 +31,16 @@ TRAIN, RESUME, FURTHER, JUDGE = "Train", "Resume", "Train further", "Judge the n
 
 @dataclass(frozen=True)
 class _Scene:
-    """Where the examples of a training are shown."""
+    """Where the examples of a training are shown, and what a script of it says.
+
+    Both are taken when it begins: other layers may be chosen while it runs.
+    """
 
     sources: tuple[LayerSnapshot, ...]
     names: tuple[str, ...]
     annotation: Annotation
     colors: dict[int, str]
+    trained_on: TrainedOn | None
 
 
 class Trainer:
@@ -48,8 +54,10 @@ class Trainer:
         Shows the example of every epoch.
     model
         Returns the present network, or None.
+    network
+        Returns what a script needs to know of the present network, or None.
     take_over
-        Called with a network that was trained.
+        Called with a network that was trained, and on what, where that is known.
     """
 
     def __init__(
@@ -57,11 +65,13 @@ class Trainer:
         bench: Bench,
         preview: Preview,
         model: Callable[[], UNetSegmenter | None],
-        take_over: Callable[[UNetSegmenter], object],
+        network: Callable[[], Network | None],
+        take_over: Callable[[UNetSegmenter, TrainedOn | None], object],
     ) -> None:
         self._bench = bench
         self._preview = preview
         self._model = model
+        self._network = network
         self._take_over = take_over
         self._scene: _Scene | None = None  # of the training that runs
         self._home: tuple[UNetSegmenter, _Scene] | None = None  # a network that was trained here
@@ -97,10 +107,11 @@ class Trainer:
             return
         stop = CancelToken()
         if self._home is not None and self._home[0] is model:
-            self._run(RESUME, partial(work.resume, model, None, stop), stop, self._home[1], model.history_)
+            scene = replace(self._home[1], trained_on=self._trained_on())
+            self._run(RESUME, partial(work.resume, model, None, stop), stop, scene, model.history_)
             return
         try:  # a network out of a file knows its images no more
-            wish, scene = self._wish()
+            wish, scene = self._wish(RESUME)
         except SegmotifError as error:
             bench.warn(str(error))
             return
@@ -131,18 +142,22 @@ class Trainer:
     ) -> None:
         stop = CancelToken()
         try:
-            wish, scene = self._wish()
+            wish, scene = self._wish(name)
         except SegmotifError as error:
             self._bench.warn(str(error))
             return
         self._run(name, make(wish, stop), stop, scene, ())
 
-    def _wish(self) -> tuple[work.Wish, _Scene]:
-        """What is to be trained, frozen, and where it is shown."""
+    def _wish(self, name: str) -> tuple[work.Wish, _Scene]:
+        """What is to be trained, frozen, where it is shown, and what a script of it says."""
         data, parameters = self._bench.form.data, self._bench.form.settings.parameters()
         examples = data.examples()
         wish = work.Wish(parameters, data.annotation, examples)
-        return wish, _Scene(data.snapshots(), examples.names, data.annotation, colors_of(examples.entries))
+        on = files_of_training(self._bench)
+        if on is not None and name != TRAIN:
+            on = replace(on, start=self._network(), resumed=name == RESUME)
+        colors = colors_of(examples.entries)
+        return wish, _Scene(data.snapshots(), examples.names, data.annotation, colors, on)
 
     def _run(
         self,
@@ -187,7 +202,7 @@ class Trainer:
         if scene is not None:
             self._home = segmenter, scene
         self._scene = None
-        self._take_over(segmenter)
+        self._take_over(segmenter, None if scene is None else scene.trained_on)
         self._preview.finish()
         text = trained_in_words(segmenter)
         messages = [sentence(message) for message in segmenter.messages_]
@@ -202,13 +217,20 @@ class Trainer:
         segmenter, self._unjudged = self._unjudged, None
         if segmenter is self._model():
             self._bench.start(
-                lambda cancel: segmenter.judge_job(cancel=cancel), JUDGE, on_result=self._on_judged
+                lambda cancel: segmenter.judge_job(cancel=cancel),
+                JUDGE,
+                on_result=partial(self._on_judged, self._trained_on()),
             )
 
-    def _on_judged(self, segmenter: UNetSegmenter) -> None:
+    def _on_judged(self, trained_on: TrainedOn | None, segmenter: UNetSegmenter) -> None:
         if segmenter is self._model():
-            self._take_over(segmenter)
+            self._take_over(segmenter, trained_on)
             self._bench.say(f"{trained_in_words(segmenter)} It was judged on what was held out: see Model.")
+
+    def _trained_on(self) -> TrainedOn | None:
+        """On what the present network was trained; asked before a job makes another of it."""
+        network = self._network()
+        return None if network is None else network.trained_on
 
     def _on_error(self, error: Exception) -> bool:
         self._end_without(str(error))

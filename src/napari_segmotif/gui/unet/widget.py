@@ -19,6 +19,7 @@ from .bench import Bench
 from .form import UNetForm
 from .looking import Looking
 from .preview import Preview
+from .script import TrainedOn
 from .trainer import Trainer
 from .using import Using
 from .words import ANNOTATIONS, main_score, score
@@ -47,7 +48,13 @@ class UNetSegmenterWidget(QWidget):
         self.form = UNetForm(napari_viewer, self.runner)
         self.bench = Bench(napari_viewer, self.runner, self.form)
         self.preview = Preview(napari_viewer)
-        self.trainer = Trainer(self.bench, self.preview, lambda: self.segmenter, self._on_trained)
+        self.trainer = Trainer(
+            self.bench,
+            self.preview,
+            lambda: self.segmenter,
+            lambda: self.using.keeping.network(),
+            self._on_trained,
+        )
         self.using = Using(self.bench, self.form.use, lambda: self.segmenter, self._take_over)
         self._image_id, self._running = "", ""
         layout = QVBoxLayout(self)
@@ -141,9 +148,10 @@ class UNetSegmenterWidget(QWidget):
             self.preview.clear()
             self.form.training.set_preview(False)
 
-    def _on_trained(self, segmenter: UNetSegmenter) -> None:
+    def _on_trained(self, segmenter: UNetSegmenter, trained_on: TrainedOn | None) -> None:
         self._take_over(segmenter)
-        self.using.keeping.note_training()
+        if trained_on is not None:
+            self.using.keeping.note_training(trained_on)
 
     def _take_over(self, segmenter: UNetSegmenter) -> None:
         """Make a network the present one: it was trained or loaded."""

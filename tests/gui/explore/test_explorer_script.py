@@ -15,7 +15,7 @@ from napari_segmotif.batch.object_recipe import ObjectDescription, ObjectRecipe
 from napari_segmotif.common.image_io import write_image
 from napari_segmotif.explore.clusters.stability import cluster_stability
 from napari_segmotif.explore.table_files import read_table, write_table
-from napari_segmotif.explore.tables import feature_columns
+from napari_segmotif.explore.tables import feature_columns, table_info
 from napari_segmotif.gui.explore.inputs import ChannelFile, MeasuredFiles
 from napari_segmotif.gui.explore.recipe import as_recipe, describe
 from napari_segmotif.gui.explore.script import Work, as_python
@@ -48,6 +48,7 @@ def test_a_script_measures_maps_groups_and_classifies(
         table_path=None,
         axes="YX",
         properties=("shape", "intensity"),
+        maps={"pca": {"n_components": 2}},
         pruning={"threshold": 0.95, "method": "spearman"},
         clustering={"method": "kmeans", "n_clusters": 2, "space": "features"},
         classifier=object(),  # type: ignore[arg-type]
@@ -159,3 +160,36 @@ def test_a_recipe_names_the_classifier_that_is_in_a_file(tmp_path: Path) -> None
     made = describe(Work((), None, "", ("shape",), saved=saved))
     assert isinstance(made, ObjectRecipe)
     assert made.model.path == str(saved)
+
+
+def test_textures_of_all_images_have_the_grey_levels_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = (files(tmp_path, "one", 0), files(tmp_path, "two", 1))
+    image = np.stack([discs(1)[1] * 3, discs(1)[1] * 3 + 7])  # brighter: levels of its own would be others
+    write_image(tmp_path / "two_image.ome.tif", image, axes="CYX", spacing=(0.5, 0.5))
+    names = run(as_python(Work(both, None, "YX", ("intensity", "texture"))), tmp_path, monkeypatch)
+    levels = [table_info(one).grey_ranges for one in names["tables"]]
+    assert levels[0] == levels[1]
+
+
+def test_maps_are_made_with_the_features_they_were_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(table_of(20), tmp_path / "t.parquet")
+    work = Work(
+        (),
+        Path("t.parquet"),
+        "",
+        (),
+        maps={"pca": {"n_components": 2}},
+        map_columns={"pca": ("area", "solidity")},
+    )
+    names = run(as_python(work), tmp_path, monkeypatch)
+    assert tuple(names["embedding"].columns_) == ("area", "solidity")
+    assert "Embedding" not in as_python(Work((), Path("t.parquet"), "", ()))  # no map, none in the script
+
+
+def test_a_recipe_has_the_axes_that_were_measured(tmp_path: Path) -> None:
+    work = Work((files(tmp_path, "one", 0),), None, "ZYX", ("shape",))  # other labels are chosen by now
+    assert as_recipe(work)["parameters"]["axes"] == "YX"

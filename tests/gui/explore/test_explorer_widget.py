@@ -496,3 +496,46 @@ def _settle() -> None:
 
     for _ in range(5):
         QApplication.processEvents()
+
+
+def test_labels_without_objects_take_no_other_image_over(
+    widget: FeatureExplorerWidget, viewer: Viewer
+) -> None:
+    panel = widget.form.objects
+    panel.add_image()
+    empty = viewer.add_labels(np.zeros((120, 160), np.int32), name="control")
+    panel.labels.choose(empty)
+    widget.measure()
+    assert widget.wait()
+    assert widget.session.n == 48
+    assert [(roi, layer.name) for roi, _, layer in widget.views.sources()] == [("cells", "cells")]
+
+
+def test_layers_renamed_while_they_are_measured_stay_linked(
+    widget: FeatureExplorerWidget, viewer: Viewer
+) -> None:
+    panel = widget.form.objects
+    panel.add_image()
+    other = viewer.add_labels(discs(1)[0], name="others")
+    panel.labels.choose(other)
+    widget.measure()
+    viewer.layers["cells"].name = "renamed"
+    assert widget.wait()
+    assert [(roi, layer.name) for roi, _, layer in widget.views.sources()] == [
+        ("cells", "renamed"),
+        ("others", "others"),
+    ]
+    row = int(widget.session.index.row("cells", 0, 7))
+    widget.session.select([row])
+    widget.views.link.flush()
+    selection = widget.views.link.selection_layer("cells")
+    assert selection is not None
+    assert set(np.unique(discs()[0][np.asarray(selection.data) > 0])) == {7}
+
+
+def test_an_opened_table_says_what_was_measured(measured: FeatureExplorerWidget, tmp_path: Path) -> None:
+    properties = measured.found.properties
+    write_table(measured.session.table, tmp_path / "t.parquet")
+    measured.measuring.open(tmp_path / "t.parquet")
+    assert measured.wait()
+    assert measured.found.properties == properties

@@ -24,7 +24,7 @@ def describe(work: Work) -> ObjectDescription:
     made = ObjectDescription(
         parameters=ObjectJobParameters(
             properties=work.properties or DEFAULT_GROUPS,
-            axes=work.axes or None,
+            axes=(first.axes if first else work.axes) or None,
             channel_names=tuple(channel.name for channel in first.channels) if first else (),
             spacing=first.spacing if first else None,
             unit=first.unit if first else None,

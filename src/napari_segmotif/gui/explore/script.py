@@ -28,11 +28,12 @@ class Work:
     axes, properties
         Of the labels; what was measured.
     maps, pruning, clustering
-        Settings of each map, of the pruning that is in use, and of the clusters; empty where there are none.
+        Settings of each map in the order in which they were made, of the pruning that is in use, and of the
+        clusters; empty where there are none.
         Of clusters "map" are the columns of the map they were found in, and "from_check" says that they are
         those which the stability check recommends.
-    clustering_columns
-        The features that the clusters were made with, where those are others than in use now.
+    clustering_columns, map_columns
+        The features that the clusters, and each map, were made with, where those are others than in use now.
     classifier
         The classifier, or None.
     classes
@@ -51,6 +52,7 @@ class Work:
     pruning: Mapping[str, Any] = field(default_factory=dict)
     clustering: Mapping[str, Any] = field(default_factory=dict)
     clustering_columns: tuple[str, ...] = ()
+    map_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     classifier: ObjectClassifier | None = None
     classes: Mapping[tuple[str, int, int], int] = field(default_factory=dict)
     class_names: Mapping[int, str] = field(default_factory=dict)
@@ -77,7 +79,9 @@ def _imports(body: str) -> list[str]:
     tables = [name for name in ("read_table", "write_table") if f"{name}(" in body]
     lines.append(f"from napari_segmotif.explore.table_files import {', '.join(tables)}")
     keyed = [
-        name for name in ("KEY", "identified", "join_tables") if f"{name})" in body or f"{name}(" in body
+        name
+        for name in ("KEY", "identified", "join_tables", "table_info")
+        if f"{name})" in body or f"{name}(" in body
     ]
     if keyed:
         lines.append(f"from napari_segmotif.explore.tables import {', '.join(keyed)}")
@@ -89,7 +93,10 @@ def _table(work: Work) -> list[str]:
         path = str(work.table_path or "objects.parquet")
         return [f"table = read_table({path!r})"]
     lines = ["tables = []"]
-    for one in work.files:
+    textured = any(name.startswith(("texture", "haralick")) for name in work.properties)
+    # As in the window: textures of all images by the grey levels of the first, to be compared.
+    shared_levels = ["        grey_range=table_info(tables[0]).grey_ranges or None,"] if textured else []
+    for number, one in enumerate(work.files):
         lines += [f"labels = open_image({_path(one.path, 'labels.tif')}).array[:]{_note(one.path, one.name)}"]
         lines += [*_channels(one.channels), "tables.append(", "    measure_objects(", "        labels,"]
         if one.channels:
@@ -103,6 +110,7 @@ def _table(work: Work) -> list[str]:
             f"        spacing={one.spacing!r},",
             f"        unit={one.unit!r},",
             f"        properties={work.properties!r},",
+            *(shared_levels if number else []),
             f"        roi_id={one.name!r},",
             "    )",
             ")",
@@ -133,11 +141,12 @@ def _pruning(work: Work) -> list[str]:
 
 def _maps(work: Work) -> list[str]:
     lines = []
-    for method, settings in {"pca": {}, **work.maps}.items():
+    for method, settings in work.maps.items():
         given = "".join(f", {name}={value!r}" for name, value in settings.items())
+        columns = f"{list(work.map_columns[method])!r}" if method in work.map_columns else "columns"
         lines += [
             "",
-            f"embedding = Embedding({method!r}{given}).fit(table, columns)",
+            f"embedding = Embedding({method!r}{given}).fit(table, {columns})",
             "table[list(embedding.names_)] = embedding.embedding_",
         ]
     return lines

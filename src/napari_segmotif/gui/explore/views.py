@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -142,14 +142,19 @@ class Views(QObject):
     # ---- the image
 
     def attach(
-        self, images: Iterable[LabelledImage], watches: Mapping[str, LabelWatch] | None = None
+        self, images: Mapping[str, LabelledImage], watches: Mapping[str, LabelWatch] | None = None
     ) -> None:
-        """Link the table to these labels layers; those that are gone mark it as out of date."""
+        """Link the table to labels layers, by the name that each has in the table (`roi_id`).
+
+        Layers that are gone mark the table as out of date; of layers without objects it knows nothing.
+        """
         self.link.detach()
         self._images = {}
         self._greyed, self._column = None, ""
-        for image in images:
-            roi_id = self._roi_id(image)
+        known = set() if self._session.index is None else set(self._session.index.roi_ids())
+        for roi_id, image in images.items():
+            if roi_id not in known:
+                continue
             self._images[roi_id] = image
             self.link.attach(image.labels, roi_id, image.axes, (watches or {}).get(roi_id))
         self._recolor()
@@ -192,12 +197,6 @@ class Views(QObject):
             with suppress(RuntimeError, AttributeError):  # the window may be gone, and its docks with it
                 self._viewer.window.remove_dock_widget(dock)
         self._images = {}
-
-    def _roi_id(self, image: LabelledImage) -> str:
-        """The name under which an image is in the table; one of another program may have none."""
-        rois = [] if self._session.index is None else list(self._session.index.roi_ids())
-        name = image.labels.name
-        return rois[0] if name not in rois and len(rois) == 1 else name
 
     def _colors_of(self, column: str) -> dict[int, str] | None:
         return self._colors if column in _OF_CLASSES else None

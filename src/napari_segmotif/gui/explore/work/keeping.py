@@ -142,10 +142,18 @@ class Keeping:
             table_path=self._measuring.path,
             axes=bench.form.objects.axes,
             properties=found.properties,
-            maps=dict(found.map_settings),
+            maps={
+                method: found.map_settings.get(method, {"n_components": len(made.names_)})
+                for method, made in found.embeddings.items()
+            },
             pruning=dict(found.pruning_settings) if found.pruned else {},
             clustering=dict(found.clustering_settings),
-            clustering_columns=self._other_columns(),
+            clustering_columns=self._other_columns("clusters"),
+            map_columns={
+                method: columns
+                for method in found.embeddings
+                if (columns := self._other_columns(f"map:{method}"))
+            },
             classifier=found.classifier,
             classes=self._classifying.picking.by_key(),
             class_names=panel.classes.names,
@@ -153,12 +161,12 @@ class Keeping:
             saved=self._classifying.saved,
         )
 
-    def _other_columns(self) -> tuple[str, ...]:
-        """The features that the clusters were made with, where those are not the ones in use now."""
+    def _other_columns(self, finding: str) -> tuple[str, ...]:
+        """The features that something was made with, where those are not the ones in use now."""
         found = self._bench.found
-        if not found.made_otherwise("clusters", self._bench.session.table):
+        if not found.made_otherwise(finding, self._bench.session.table):
             return ()
-        return found.made_with["clusters"]
+        return found.made_with[finding]
 
     def _column(self) -> str:
         table = self._bench.session.table

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels
 
 from ....common.words import count
 from ....errors import InputError, SegmotifError
-from ....explore.tables import CLASS
+from ....explore.tables import CLASS, table_info
 from ...classes.entries import renamed
 from .. import jobs
 from ..bench import Bench
@@ -71,13 +71,14 @@ class Measuring:
             return
         pairing = pairing_of(inputs)
         files = tuple(map(files_of, images, inputs, pairing.orders))
+        named = {one.labels.name: image for one, image in zip(inputs, images, strict=True)}
 
         def done(measured: Measured) -> None:
             self.files, self.path = files, None
             watches, self._watches = self._watches, {}
-            table, kept = self._with_classes(measured.table)
+            table, kept = self._with_classes(measured.table, named)
             from_clusters = bench.found.from_clusters and kept.n_kept > 0
-            self._take(replace(measured, table=table), images, properties, watches)
+            self._take(replace(measured, table=table), named, properties, watches)
             bench.found.from_clusters = from_clusters
             self._say(measured, [kept.message], [pairing.message])
 
@@ -86,7 +87,7 @@ class Measuring:
             partial(jobs.measure, inputs, properties), MEASURE, on_result=done, layers=layers, guard=_always
         ):
             self._stop_watching()
-            self._watches = {image.labels.name: LabelWatch(image.labels) for image in images}
+            self._watches = {name: LabelWatch(image.labels) for name, image in named.items()}
 
     def open(self, path: Path) -> None:
         """Open a table, and link it to the labels layers that its `roi_id` names, or to those chosen."""
@@ -97,12 +98,15 @@ class Measuring:
         def done(measured: Measured) -> None:
             self.files, self.path = (), path
             links = [link for link in measured.links if layers[link.layer] in panel.labels.layers]
-            images = [
-                LabelledImage(layers[link.layer], link.axes, self._channels(layers[link.layer], link.axes))
+            images = {
+                link.roi_id: LabelledImage(
+                    layers[link.layer], link.axes, self._channels(layers[link.layer], link.axes)
+                )
                 for link in links
                 if link.fits
-            ]
-            self._take(measured, images, (), {})
+            }
+            info = table_info(measured.table)
+            self._take(measured, images, () if info is None else info.properties, {})
             self._call(measured.class_names)
             self._say(measured, measured.notes, [self._judge(link) for link in links])
 
@@ -139,7 +143,7 @@ class Measuring:
     def _take(
         self,
         measured: Measured,
-        images: Sequence[LabelledImage],
+        images: Mapping[str, LabelledImage],
         properties: Sequence[str],
         watches: Mapping[str, LabelWatch],
     ) -> None:
@@ -165,10 +169,17 @@ class Measuring:
             more = ["Draw around points to see those objects in the image."]
         bench.say(" ".join([text, *more]), "warning" if warnings else "info")
 
-    def _with_classes(self, table: pd.DataFrame) -> tuple[pd.DataFrame, KeptClasses]:
+    def _with_classes(
+        self, table: pd.DataFrame, named: Mapping[str, LabelledImage]
+    ) -> tuple[pd.DataFrame, KeptClasses]:
         """The table with the classes that were picked in the present one, where its objects are the same."""
         bench = self._bench
-        names = {roi: image.labels.name for roi, image in bench.views.images().items()}
+        names = {
+            roi: name
+            for roi, image in bench.views.images().items()
+            for name, now in named.items()
+            if now.labels is image.labels
+        }
         kept = keep_classes(bench.session.table, table, names)
         return (table.assign(**{CLASS: kept.classes}) if kept.n_kept else table), kept
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_segmotif.common.metrics import ClassificationScores
+from napari_segmotif.common.object_metrics import match_objects
 from napari_segmotif.gui.unet.panels.curves import loss_curves, score_curves
-from napari_segmotif.gui.unet.words import duration, epoch_in_words, score, seconds_left
+from napari_segmotif.gui.unet.trainer import trained_in_words
+from napari_segmotif.gui.unet.words import duration, epoch_in_words, final_score, score, seconds_left
 from napari_segmotif.unet.learning.reports import EpochReport
+from napari_segmotif.unet.learning.validation import ValidationTable
 
 
 def report(epoch: int, ap: float = math.nan, **values: float) -> EpochReport:
@@ -56,3 +63,15 @@ def test_curves_leave_out_what_is_no_number() -> None:
     }
     assert score_curves(reports)["AP of objects"] == ([1.0, 3.0], [0.1, 0.3])
     assert score_curves([report(1, validation_dice=math.nan)]) == {}
+
+
+def test_the_score_of_the_network_that_is_kept_is_that_of_its_decoder() -> None:
+    objects = match_objects(np.eye(4, dtype=np.int32), np.eye(4, dtype=np.int32))
+    pixels = ClassificationScores.from_confusion(np.array([[3, 1], [0, 4]]), (0, 1))
+    table = ValidationTable(objects, (objects,), pixels, 0.9, "image", 1)
+    assert final_score(table) == 1
+    assert math.isnan(final_score(replace(table, objects=None)))
+    assert math.isnan(final_score(None))
+    judged = SimpleNamespace(history_=[report(1, 0.34)], stopped_="", validation_=table)
+    said = trained_in_words(judged)  # type: ignore[arg-type]
+    assert said.endswith("on all that was held out: mean AP 1.")

@@ -176,6 +176,10 @@ class Double:
         )
 
     @property
+    def validation_(self) -> Any:
+        return self.model_.validation
+
+    @property
     def classes_(self) -> np.ndarray:
         return np.asarray(self.model_.heads.classes)
 

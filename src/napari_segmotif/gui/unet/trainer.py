@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +22,7 @@ from .bench import Bench
 from .keeping import files_of_training
 from .preview import Preview
 from .script import Network, TrainedOn
-from .words import main_score, score
+from .words import final_score, main_score, score
 
 if TYPE_CHECKING:
     from ...unet.segmenter import UNetSegmenter
@@ -263,4 +264,7 @@ def trained_in_words(segmenter: UNetSegmenter) -> str:
     if kept and main_score(kept[-1])[1] == main_score(kept[-1])[1]:
         name, value = main_score(kept[-1])
         parts.append(f"Best validation {name}: {score(value)}, in epoch {kept[-1].epoch}.")
+    final = final_score(segmenter.validation_)
+    if not math.isnan(final):  # while it trains, objects are made in the usual way
+        parts.append(f"With objects made as suits it best, on all that was held out: mean AP {score(final)}.")
     return " ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from .preview import Preview
 from .script import TrainedOn
 from .trainer import Trainer
 from .using import Using
-from .words import ANNOTATIONS, main_score, score
+from .words import ANNOTATIONS, final_score, main_score, score
 
 if TYPE_CHECKING:
     from ...unet.segmenter import UNetSegmenter
@@ -206,6 +207,9 @@ class UNetSegmenterWidget(QWidget):
     def _model_in_words(self) -> str:
         if self.segmenter is None:
             return "not trained yet"
+        final = final_score(self.segmenter.validation_)
+        if not math.isnan(final):
+            return f"trained · mean AP {score(final)}"
         scores = [main_score(report) for report in self.segmenter.history_]
         known = [(value, name) for name, value in scores if value == value]
         return f"trained · {max(known)[1]} {score(max(known)[0])}" if known else "trained"

@@ -6,23 +6,23 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...common.words import count, sentence
+from ...common.words import sentence
 from ...unet.learning.reports import EpochReport
 from ...unet.parameters import Annotation
 
 if TYPE_CHECKING:
+    from ...unet.learning.validation import ValidationTable
     from ...unet.network.configuration import Configuration
 
 __all__ = [
     "ANNOTATIONS",
-    "count",
     "duration",
     "epoch_in_words",
+    "final_score",
     "main_score",
     "reasons_in_words",
     "score",
     "seconds_left",
-    "sentence",
 ]
 
 ANNOTATIONS: dict[Annotation, tuple[str, str]] = {
@@ -61,6 +61,11 @@ def main_score(report: EpochReport) -> tuple[str, float]:
     if not math.isnan(report.validation_ap):
         return "AP", report.validation_ap
     return "Dice", report.validation_dice
+
+
+def final_score(table: ValidationTable | None) -> float:
+    """Mean AP of the network that is kept, with objects made as suits it best; NaN where there are none."""
+    return math.nan if table is None else table.mean_average_precision
 
 
 def epoch_in_words(reports: Sequence[EpochReport]) -> str:

@@ -21,6 +21,7 @@ from .tables import IDENTITY, TableInfo, checked_table, feature_columns, table_i
 
 SUFFIXES = (".csv", ".parquet", ".h5ad")
 _NAMELESS = re.compile(r"Unnamed: \d+")
+_MARK = "="  # no matter which
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -116,8 +117,11 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    # The column roi_id is text even where images are called by numbers.
-    table = pd.read_csv(path, dtype={"roi_id": str})
+    # The column roi_id is text even where images are called by numbers, or by NA, None and the like, which
+    # pandas takes for missing (what a converter returns, too): no word with the mark before it is one.
+    table = pd.read_csv(path, converters={"roi_id": lambda text: f"{_MARK}{text}"})
+    if "roi_id" in table.columns:
+        table["roi_id"] = table["roi_id"].str.removeprefix(_MARK)
     # Numbers of rows that were written along have no name.
     table = table[[name for name in table.columns if not _NAMELESS.fullmatch(name)]]
     if _info_path(path).exists():

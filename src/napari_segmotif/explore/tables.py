@@ -24,12 +24,24 @@ CLUSTER, CLASS = "cluster", "class"
 _ATTRIBUTE = "segmotif"
 TRACK_COLUMNS = ("track_id", "track", "TRACK_ID", "particle")
 """Where programs that follow objects over time (laptrack, TrackMate, trackpy) write whose track it is."""
+LABEL_COLUMNS = ("label", "ObjectNumber", "index")
+"""Where tables write an object's label (regionprops, CellProfiler, napari's features); the first counts."""
+IMAGE_COLUMNS = ("roi_id", "ImageNumber")
+"""Where tables write which image an object is in; the first counts."""
 # Who an object is, and what later steps write beside the features.
 _BOOKKEEPING = frozenset(
     {*IDENTITY, *TRACK_COLUMNS, CLUSTER, CLASS, "class_probability", "predicted_class", "confidence"}
 )
 # Numbers of rows, objects and time points as other programs and pandas itself write them.
-_COUNTING = re.compile(r"Unnamed: \d+|level_\d+|t|time|id|ID|object_id")
+_COUNTING = re.compile(
+    r"Unnamed: \d+|level_\d+|t|time|id|ID|object_id"
+    # CellProfiler, also where the objects' name stands before; Children_…_Count describes an object.
+    r"|([^_]+_)?(ImageNumber|ObjectNumber|Parent_.+)|(.+_)?Number_Object_Number"
+    r"|(.+_)?Neighbors_(First|Second)ClosestObjectNumber(_.+)?"
+    r"|(.+_)?TrackObjects_(Label|ParentObjectNumber|ParentImageNumber)(_.+)?"
+    # TrackMate
+    r"|FRAME|TRACK_ID|TRACK_INDEX|SPOT_(SOURCE_|TARGET_)?ID|VISIBILITY|MANUAL_(SPOT_)?COLOR"
+)
 _EMBEDDED = re.compile(r"(PCA|UMAP|tSNE)\d+")
 # Where an object lies and which way it points: the same object elsewhere, or turned, has other values.
 _PLACE = re.compile(
@@ -37,6 +49,16 @@ _PLACE = re.compile(
     r"|moments|moments_central|moments_normalized|moments_weighted|moments_weighted_central"
     r"|moments_weighted_normalized)-\d+(-\d+)*"
     r"|orientation"
+    # scikit-image's older names, and axes by letters
+    r"|(weighted_centroid|local_centroid|weighted_local_centroid"
+    r"|weighted_moments|weighted_moments_central|weighted_moments_normalized)-\d+(-\d+)*"
+    r"|(weighted_|local_|weighted_local_)?centroid(_weighted|_local|_weighted_local)?[_-][xyz]"
+    # CellProfiler, also where the objects' name stands before
+    r"|(.+_)?Center_[XYZ]|(.+_)?BoundingBox(Minimum|Maximum)_[XYZ]"
+    r"|(.+_)?Location_(MaxIntensity|CenterMassIntensity)_[XYZ](_.+)?"
+    r"|(.+_)?AreaShape_(Orientation|((Spatial|Central|Normalized)Moment|InertiaTensor)(_\d+)+)"
+    # TrackMate
+    r"|POSITION_[XYZT]|ELLIPSE_(X0|Y0|THETA)"
 )
 
 
@@ -100,7 +122,7 @@ def checked_table(table: pd.DataFrame | ArrayLike) -> pd.DataFrame:
     if not table.columns.is_unique:
         twice = sorted({str(name) for name in table.columns[table.columns.duplicated()]})
         raise InputError(f"give each column a name of its own (got twice: {', '.join(twice)})")
-    key = [name for name in KEY if name in table.columns]
+    key = [name for name in (_first_of(IMAGE_COLUMNS, table), "frame", "label") if name in table.columns]
     if "label" in key and table.duplicated(key).any():
         first = table.loc[table.duplicated(key), key].iloc[0].to_dict()
         raise InputError(
@@ -113,21 +135,25 @@ def identified(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with all identity columns, first and of the right types.
 
     A table of one image needs no roi_id, one without time no frame, and where there is an `index` (as in
-    napari's layer.features) there need be no `label`.
+    napari's layer.features) there need be no `label`. CellProfiler's `ObjectNumber` is the label, and its
+    `ImageNumber`, as a text, the roi_id, where the table has none of its own.
 
     Raises
     ------
     InputError
-        If there is neither `label` nor `index`, or they hold something else than whole numbers.
+        If there is none of LABEL_COLUMNS, or it holds something else than whole numbers.
     """
     table = checked_table(table)
-    if "label" not in table.columns and "index" not in table.columns:
+    where, image = _first_of(LABEL_COLUMNS, table), _first_of(IMAGE_COLUMNS, table)
+    if where is None:
         raise InputError(
             "a table needs the column 'label' to be joined with an image "
             f"(got the columns {', '.join(map(str, table.columns[:12]))})"
         )
-    label = _whole(table["label" if "label" in table.columns else "index"], "label")
-    roi_id = table["roi_id"] if "roi_id" in table.columns else pd.Series("", index=table.index)
+    label = _whole(table[where], where)
+    roi_id = pd.Series("", index=table.index) if image is None else table[image]
+    if image is not None and pd.api.types.is_float_dtype(roi_id) and image not in IDENTITY:
+        roi_id = roi_id.astype(object).map(lambda number: f"{number:.15g}", na_action="ignore")
     frame = table["frame"] if "frame" in table.columns else pd.Series(0, index=table.index)
     identity = {
         "roi_id": roi_id.fillna("").astype(str),
@@ -233,6 +259,10 @@ def _check_alike(first: TableInfo, info: TableInfo, roi_id: str) -> None:
                 f"tables can be joined only where their {name} agree: measure all images alike "
                 f"(got {getattr(first, name)} and, for {roi_id!r}, {getattr(info, name)})"
             )
+
+
+def _first_of(names: Sequence[str], table: pd.DataFrame) -> str | None:
+    return next((name for name in names if name in table.columns), None)
 
 
 def _whole(values: Any, name: str) -> pd.Series[Any]:

@@ -216,6 +216,20 @@ def test_what_is_no_class_is_kept_under_another_name(values: Any) -> None:
     assert "“class_text”" in tidy.messages[0]
 
 
+def test_a_table_of_cellprofiler_opens_and_says_who_its_objects_are(tmp_path: Path) -> None:
+    path, own = tmp_path / "Nuclei.csv", table_of(12).drop(columns=["roi_id", "frame", "label", "index"])
+    own.assign(ImageNumber=np.repeat([1, 2], 6), ObjectNumber=[*range(1, 7)] * 2).to_csv(path, index=False)
+    opened = run_job(jobs.open_table(path, CancelToken()))
+    assert opened.table["label"].tolist() == [*range(1, 7)] * 2
+    assert opened.table["roi_id"].tolist() == ["1"] * 6 + ["2"] * 6
+    assert opened.notes == (
+        "“ObjectNumber” is taken as the objects' label.",
+        "“ImageNumber” is taken as the images' names: “1”, “2”.",
+    )
+    table_of(12).assign(ObjectNumber="x", ImageNumber=1).to_csv(path, index=False)
+    assert run_job(jobs.open_table(path, CancelToken())).notes == ()
+
+
 def link(table: pd.DataFrame, array: np.ndarray, *axes: str) -> TableLink:
     (found,) = run_job(link_job(table, [Candidate("cells", array, axes)], "cells", CancelToken()))
     return found

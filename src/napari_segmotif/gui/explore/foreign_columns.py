@@ -1,4 +1,4 @@
-"""Columns of clusters and classes as other programs write them, made whole numbers. No Qt in here."""
+"""Columns as other programs write them: clusters and classes made whole numbers, identities said. No Qt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...common.words import count
-from ...explore.tables import CLASS, CLUSTER
+from ...explore.tables import CLASS, CLUSTER, IMAGE_COLUMNS, LABEL_COLUMNS
 from .findings import PREDICTED
 
 _MOST_NAMES = 100  # a column with more texts than this describes objects, and no classes of them
@@ -29,7 +29,7 @@ class Tidied:
     names
         Names of the classes that were texts, by their numbers.
     messages
-        What was changed, in sentences.
+        What was changed, and which columns say who an object is where those are another program's.
     """
 
     table: pd.DataFrame
@@ -47,9 +47,9 @@ def tidied(table: pd.DataFrame) -> Tidied:
     Parameters
     ----------
     table
-        An object table, as it was read.
+        An object table with identity columns, as it was read.
     """
-    messages: list[str] = []
+    messages: list[str] = _identity_said(table)
     columns: dict[str, NDArray[np.int64]] = {}
     texts: dict[str, pd.Series[str]] = {}
     refused: list[str] = []
@@ -78,6 +78,26 @@ def tidied(table: pd.DataFrame) -> Tidied:
         messages.append(f"“{name}” holds no classes: it is called “{other}” now.")
     whole_table.attrs = dict(table.attrs)
     return Tidied(whole_table, names, tuple(messages))
+
+
+def _identity_said(table: pd.DataFrame) -> list[str]:
+    """Where CellProfiler's columns say who an object is, in sentences."""
+    messages = []
+    number, image = LABEL_COLUMNS[1], IMAGE_COLUMNS[1]
+    if _agree(table, number, "label"):
+        messages.append(f"“{number}” is taken as the objects' label.")
+    if _agree(table, image, "roi_id"):
+        names = [f"“{name}”" for name in table["roi_id"].unique()[: _MOST_SAID + 1]]
+        more = ", …" if len(names) > _MOST_SAID else ""
+        messages.append(f"“{image}” is taken as the images' names: {', '.join(names[:_MOST_SAID])}{more}.")
+    return messages
+
+
+def _agree(table: pd.DataFrame, foreign: str, own: str) -> bool:
+    if foreign not in table or own not in table:
+        return False
+    one, other = (pd.to_numeric(table[name], errors="coerce") for name in (foreign, own))
+    return bool((one == other).all())
 
 
 def _whole(values: pd.Series, name: str, messages: list[str]) -> NDArray[np.int64] | None:

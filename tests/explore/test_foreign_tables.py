@@ -12,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from napari_segmotif.errors import InputError
 from napari_segmotif.explore.alignment import RowIndex
+from napari_segmotif.explore.classifying.object_classifier import ObjectClassifier
 from napari_segmotif.explore.table_files import read_table, write_table
 from napari_segmotif.explore.tables import checked_table, feature_columns, identified
 
@@ -144,3 +145,18 @@ def test_other_columns_of_a_csv_miss_what_is_missing(tmp_path: Path) -> None:
     table = read_table(tmp_path / "t.csv")
     assert table["roi_id"].tolist() == ["", "", "NA"]
     assert table["area"].isna().tolist() == [True, False, False]
+
+
+def test_a_classifier_knows_the_images_of_a_table_of_cellprofiler() -> None:
+    rng = np.random.default_rng(3)
+    kind = np.tile([1, 2], 40)
+    table = pd.DataFrame(
+        {
+            "ImageNumber": np.repeat([1, 2], 40),
+            "ObjectNumber": np.tile(np.arange(1, 41), 2),
+            "AreaShape_Area": 50.0 + 60 * kind + rng.normal(0, 5, 80),
+        }
+    )
+    classifier = ObjectClassifier(n_estimators=10).fit(table, kind)
+    assert classifier.training_.roi_names == ("1", "2")
+    assert classifier.validate(by="image", n_shuffles=20).n_folds == 2

@@ -14,7 +14,7 @@ from ...errors import AnnotationError
 from ..alignment import ABSENT, RowIndex
 from ..given import in_table_order
 from ..preparation import feature_matrix
-from ..tables import CLUSTER, KEY, TRACK_COLUMNS, identified
+from ..tables import CLUSTER, KEY, LABEL_COLUMNS, TRACK_COLUMNS, identified
 
 Classes = ArrayLike | Mapping[tuple[str, int, int], int] | Mapping[int, int]
 _MOSTLY = 0.9
@@ -60,7 +60,7 @@ class TrainingObjects:
         """Take the rows of a table that have a class, `classes` (n_rows,) not 0."""
         rows = np.flatnonzero(classes)
         own = table.iloc[rows]
-        has_labels = "label" in table.columns or "index" in table.columns
+        has_labels = any(name in table.columns for name in LABEL_COLUMNS)
         known = identified(own) if has_labels else own
         n = len(rows)
         roi = known["roi_id"].astype(str) if "roi_id" in known.columns else pd.Series([""] * n)
@@ -149,7 +149,7 @@ def labelled_rows(
             return mask
         return class_per_row(table, labelled)[0] > 0
     known = np.zeros(len(table), bool)
-    if training is not None and ("label" in table.columns or "index" in table.columns):
+    if training is not None and any(name in table.columns for name in LABEL_COLUMNS):
         known[training.rows_in(table)] = True
     return known
 

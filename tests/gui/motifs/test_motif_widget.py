@@ -299,3 +299,41 @@ def test_save_load_and_copy_as_python(viewer: Viewer, ran: Ran, tmp_path: Path) 
     widget.keeping.load(path)
     finished(widget)
     assert "another video" in widget.form.said
+
+
+def test_a_preview_is_not_saved_and_its_script_looks_at_the_same_part(
+    viewer: Viewer, double: type[Double], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = np.tile(np.tile(video(), (6, 1, 1)), (1, 6, 6))  # 720 frames of 144 × 192
+    wide = wide + np.arange(192, dtype=np.float32) + 1000 * np.arange(144, dtype=np.float32)[:, np.newaxis]
+    np.save(tmp_path / "wide.npy", wide)
+    viewer.open(tmp_path / "wide.npy")
+    widget = docked(viewer)
+    save = widget.form.motifs._save
+    widget.run()
+    finished(widget)
+    assert save.isEnabled()
+    assert "array, axes=" in widget.keeping.copy_as_python()
+    widget.preview()
+    finished(widget)
+    assert not save.isEnabled()
+    assert "only a part of the video" in save.toolTip()
+    fitted = []
+
+    class Recording(Double):
+        def fit(self, array: Any, axes: str) -> None:
+            fitted.append(np.asarray(array))
+
+        def summary(self) -> str:
+            return ""
+
+    monkeypatch.setattr("napari_segmotif.LeMoNADe", Recording)
+    monkeypatch.setattr("napari_segmotif.motifs.results.export.write_results", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    script = widget.keeping.copy_as_python().replace("open_image(path)", "open_image(path, axes='TYX')")
+    exec(compile(script, "script", "exec"), {})
+    assert widget.found is not None
+    assert widget.found.crop is not None
+    np.testing.assert_array_equal(fitted[0], wide[widget.found.crop.region])
+    widget.form.motifs._whole.click()
+    assert save.isEnabled()

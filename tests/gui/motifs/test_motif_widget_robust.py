@@ -60,6 +60,62 @@ def test_one_plane_of_a_stack_can_be_taken(viewer: Viewer) -> None:
     assert widget.form.settings._run.isEnabled()
 
 
+def turned(first: int, second: int, degrees: float = 30.0) -> np.ndarray:
+    """A rotation of (T, Z, Y, X) in the plane of two axes."""
+    matrix = np.eye(4)
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    matrix[[first, first, second, second], [first, second, first, second]] = cos, -sin, sin, cos
+    return matrix
+
+
+def with_shift(linear: np.ndarray) -> np.ndarray:
+    matrix = np.eye(5)
+    matrix[:4, :4], matrix[:4, 4] = linear, (0, 5, 6, 7)
+    return matrix
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")  # napari's, of the stack
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"rotate": turned(2, 3)},
+        {"shear": (0, 0, 0, 0, 0, 0.4)},
+        {"shear": (0, 0, 0, 0.5, 0.2, 0.4)},
+        {"affine": with_shift(turned(2, 3))},
+        {"rotate": turned(1, 2)},
+        {"rotate": turned(2, 3), "affine": with_shift(turned(1, 3))},
+    ],
+    ids=["rotate", "shear", "shear along Z", "affine", "rotate out of plane", "both"],
+)
+def test_a_plane_lies_where_it_was_in_the_stack(viewer: Viewer, place: dict[str, Any]) -> None:
+    stack = viewer.add_image(
+        np.zeros((6, 3, 24, 32), np.float32), name="stack", contrast_limits=(0, 1),
+        scale=(0.05, 4, 2, 3), translate=(0, 1, 8, 9), units=("s", "um", "um", "um"), **place,
+    )  # fmt: skip
+    widget = docked(viewer)
+    viewer.dims.point = stack.data_to_world((0, 2, 12, 16))
+    widget.form.video._plane.click()
+    plane = widget.form.video.layer.layer
+    z = int(plane.name.removeprefix("stack · plane "))
+    assert z > 0  # the first plane lies right by chance
+    for t, y, x in [(0, 0, 0), (5, 0, 0), (0, 23, 0), (0, 0, 31), (3, 10, 20)]:
+        expected = np.asarray(stack.data_to_world((t, z, y, x)))[[0, 2, 3]]
+        np.testing.assert_allclose(plane.data_to_world((t, y, x)), expected, atol=1e-9)
+    assert widget.form.video.frame_rate == 20
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")  # napari's, of the stack
+def test_a_plane_that_is_seen_from_its_side_can_be_taken(viewer: Viewer) -> None:
+    stack = viewer.add_image(
+        np.zeros((6, 3, 24, 32), np.float32), name="stack", contrast_limits=(0, 1), rotate=turned(1, 2, 90)
+    )
+    widget = docked(viewer)
+    viewer.dims.point = stack.data_to_world((0, 1, 12, 16))
+    widget.form.video._plane.click()
+    assert widget.form.video.source is not None
+    assert widget.form.video.source.shape == (6, 24, 32)
+
+
 def test_multiscale_lazy_video_is_used_at_its_finest_level(viewer: Viewer, double: type[Double]) -> None:
     levels = [da.from_array(video(), chunks=(10, 24, 32)), da.from_array(video()[:, ::2, ::2])]
     viewer.add_image(levels, name="levels", multiscale=True)

@@ -42,6 +42,8 @@ class Found:
         The part of the video that it was found in; None: all of it.
     orders
         Which cells belong to which motif and in which order they fire, where cells were given.
+    cells
+        The labels (Y, X), of a whole frame, that `orders` are about; None: there are no orders.
     """
 
     model: LeMoNADe
@@ -53,6 +55,7 @@ class Found:
     colors: tuple[str, ...]
     crop: Crop | None = None
     orders: tuple[Any, ...] = field(default=())
+    cells: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.maps)
@@ -92,11 +95,18 @@ def look_at(model: LeMoNADe, crop: Crop | None = None) -> Found:
 
 
 def with_orders(found: Found, cells: NDArray[np.integer]) -> Found:
-    """Add which of these cells (Y, X), labels, belong to which motif."""
+    """Add which of these cells (Y, X), labels of a whole frame, belong to which motif."""
     from ...motifs.results.cells import order_cells
 
-    part = cells if found.crop is None else cells[found.crop.region[1:]]
-    return replace(found, orders=tuple(order_cells(np.asarray(found.model.motifs_), np.asarray(part))))
+    part = part_of(cells, found.crop)
+    # A preview may well lie where there is no cell: that is no reason to lose it.
+    orders = tuple(order_cells(np.asarray(found.model.motifs_), part)) if part.any() else ()
+    return replace(found, orders=orders, cells=cells)
+
+
+def part_of(cells: NDArray[Any], crop: Crop | None) -> NDArray[Any]:
+    """Return those of the cells (Y, X) that lie in the part that was looked at."""
+    return np.asarray(cells if crop is None else cells[crop.region[1:]])
 
 
 def _center(image: NDArray[np.float32]) -> tuple[float, float]:

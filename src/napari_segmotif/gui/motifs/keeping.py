@@ -103,11 +103,13 @@ class Keeping:
         shown = self._shown()
         if shown is None:
             return ""
-        script = as_python(shown.file, shown.found.model.parameters)
+        found = shown.found
+        script = as_python(shown.file, found.model.parameters, found.crop)
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(script)
-        self._bench.form.say("Copied a Python script that finds, saves and writes these motifs.")
+        where = "" if found.crop is None else ", in the same part of the video"
+        self._bench.form.say(f"Copied a Python script that finds, saves and writes these motifs{where}.")
         return script
 
     def ask_save(self) -> None:

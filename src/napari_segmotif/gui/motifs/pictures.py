@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...motifs.results.cells import cells_by_motif as motif_of_cells
 from .found import Found
 
 _MOST_POINTS = 200_000  # beyond, an occurrence is one point and not one a frame
@@ -79,18 +80,10 @@ def cells_by_motif(cells: NDArray[Any], found: Found) -> NDArray[np.uint8]:
     cells
         (Y, X) labels.
     found
-        With its `orders`.
+        With its `orders`; cells that they do not know are in no motif.
     """
-    largest = int(cells.max(initial=0))
-    lut, weight = np.zeros(largest + 1, np.uint8), np.zeros(largest + 1)
-    for order in found.orders:
-        if not found.worth_showing[order.motif]:
-            continue
-        labels, weights = np.asarray(order.labels, int), np.asarray(order.weights, float)
-        better = weights > weight[labels]
-        lut[labels[better]] = order.motif + 1
-        weight[labels[better]] = weights[better]
-    return lut[cells]
+    shown = [order for order in found.orders if found.worth_showing[order.motif]]
+    return motif_of_cells(shown, cells).astype(np.uint8)
 
 
 def strongest(found: Found, motif: int) -> int:

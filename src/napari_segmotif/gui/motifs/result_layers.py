@@ -18,7 +18,7 @@ from ..layers import LayerSnapshot, find_layer, unwrapped
 from ..placement import shifted
 from ..results import add_result, label_colormap, remove_results
 from ..turns import Turns
-from .found import Found
+from .found import Found, part_of
 from .lazy import reconstruction, residual
 from .pictures import blended, cells_by_motif, in_order, occurrence_points, rgb, strongest
 from .words import motif_name, p_in_words
@@ -204,7 +204,7 @@ class MotifLayers:
     def _cells(self, found: Found, cells: NDArray[Any]) -> Layer:
         from napari.layers import Labels
 
-        part = cells if found.crop is None else cells[found.crop.region[1:]]
+        part = part_of(cells, found.crop)
         layer = Labels(
             cells_by_motif(part, found), name=self._named("Cells by motif"), opacity=0.8, **self._plane(found)
         )

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from ...common.progress import CancelToken
@@ -20,13 +21,13 @@ from . import work
 from .bench import Bench, Shown
 from .crop import Crop, preview_crop
 from .form import MotifForm
-from .found import Found
+from .found import Found, part_of
 from .keeping import Keeping
 from .panels.video_panel import plane_in_view
 from .playing import MotifPlayer, current_frame, go_to_frame
 from .recipe import describe
 from .result_layers import MotifLayers
-from .words import seconds_in_words, summary_in_words
+from .words import cells_found_in_words, seconds_in_words, summary_in_words
 
 
 class MotifDetectorWidget(QWidget):
@@ -48,6 +49,7 @@ class MotifDetectorWidget(QWidget):
         self.player = MotifPlayer(napari_viewer, self)
         self.shown: Shown | None = None
         self._whole: Shown | None = None  # kept while a preview is shown
+        self._cells_late = False  # cells were chosen that could not be looked at: something was running
         self.keeping = Keeping(self.bench, lambda: self.shown, self._show)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -159,6 +161,8 @@ class MotifDetectorWidget(QWidget):
     def _on_busy(self, busy: bool) -> None:
         if not busy:
             self.form.settings.end_progress()
+            if self._cells_late:
+                self._on_cells()
         self._update()
 
     # ---- what was found
@@ -185,7 +189,7 @@ class MotifDetectorWidget(QWidget):
         form.settings.suggest_length(model.suggested_motif_length_, significant and shorter)
         if significant:
             form.sections["activations"].set_expanded(True)
-        self._show_cells()
+        self._on_cells()
         self._on_step()
         self._update()
 
@@ -225,38 +229,56 @@ class MotifDetectorWidget(QWidget):
 
     # ---- cells
 
-    def _on_cells(self, _layer: object) -> None:
-        """Find out which of the cells that were chosen belong to which motif."""
+    def _on_cells(self, _layer: object = None) -> None:
+        """Show which of the chosen cells belong to which motif; find it out where it is not known yet."""
+        self._cells_late = False
         self.form.cells_said.clear()
-        shown = self.shown
-        cells = None if shown is None else self.bench.cells(shown.source)
-        if shown is None or cells is None:
-            self._show_cells()
+        if self.shown is None:
+            self._clear_cells()
             return
+        found, cells = self.shown.found, self.bench.cells(self.shown.source)
+        if cells is not None and found.cells is not None and np.array_equal(cells, found.cells):
+            self._show_cells(found, cells)
+            return
+        # What is known is about other cells: it must be neither shown nor exported as if it were about these.
+        if found.cells is not None:
+            self._replace_found(replace(found, orders=(), cells=None))
+        self._clear_cells()
+        if cells is not None:
+            self._order(self.shown, cells)
+
+    def _order(self, shown: Shown, cells: NDArray[Any]) -> None:
+        """Find out which cells belong to which motif, as soon as nothing else runs."""
 
         def ordered(found: Found) -> None:
             if self.shown is shown:
-                self.shown = replace(shown, found=found)
-                if found.crop is None:
-                    self._whole = self.shown
-                self._show_cells()
+                self._replace_found(found)
+                self._on_cells()  # others may have been chosen since
 
-        if not self.runner.busy:  # a run that goes on looks at the cells when it ends
+        if self.runner.busy:
+            self._cells_late = True
+        else:
             self.bench.start(partial(work.order, shown.found, cells), "Order cells", on_result=ordered)
 
-    def _show_cells(self) -> None:
-        form, shown = self.form, self.shown
-        cells = None if shown is None else self.bench.cells(shown.source)
-        if shown is None or cells is None:
-            form.cells.clear()
-            self.layers.remove_cells()
-            return
-        found, model = shown.found, shown.found.model
+    def _replace_found(self, found: Found) -> None:
+        """Put the shown result, with other cells, in its own place."""
+        assert self.shown is not None
+        self.shown = replace(self.shown, found=found)
+        if found.crop is None:
+            self._whole = self.shown
+
+    def _clear_cells(self) -> None:
+        self.form.cells.clear()
+        self.layers.remove_cells()
+
+    def _show_cells(self, found: Found, cells: NDArray[Any]) -> None:
+        form, model = self.form, found.model
         self.layers.show_cells(found, cells)
         form.cells.show_cells(found.orders, found.colors, model.motifs_.shape[1], found.frame_rate)
         members = {int(c) for o in found.orders if found.worth_showing[o.motif] for c in o.labels}
-        n_cells = len(np.unique(cells[cells > 0]))
-        form.cells_said.setText(f"{len(members):,} of {count(n_cells, 'cell')} fire in a motif.")
+        part = part_of(cells, found.crop)
+        n_cells, preview = len(np.unique(part[part > 0])), found.crop is not None
+        form.cells_said.setText(cells_found_in_words(len(members), n_cells, preview=preview))
 
     # ---- following the viewer and the form
 
@@ -309,6 +331,7 @@ class MotifDetectorWidget(QWidget):
         )
 
     def _close_down(self) -> None:
+        self._cells_late = False
         self.runner.close()
         self.player.close_down()
         self.viewer.layers.events.removed.disconnect(self._on_removed)

@@ -47,6 +47,16 @@ def p_in_words(p: float) -> str:
     return "p = " + f"{p:.{digits}f}".removeprefix("0")
 
 
+def cells_found_in_words(members: int, n_cells: int, *, preview: bool) -> str:
+    """Say how many of the cells fire in a motif; of a preview's, how many of those that it saw."""
+    if n_cells == 0 and preview:
+        return "No cell lies in the part that the preview looked at."
+    if n_cells == 0:
+        return "The layer holds no cell yet: paint or segment cells, and choose it again."
+    where = " in the part that the preview looked at" if preview else ""
+    return f"{members:,} of {count(n_cells, 'cell')}{where} fire in a motif."
+
+
 def at_most_in_words(p: float) -> str:
     """Say the largest of some p-values: "p ≤ .004"."""
     return p_in_words(p).replace("=", "≤")

@@ -11,6 +11,8 @@ from ..found import Found
 from ..words import found_in_words, messages_in_words, motif_name, seconds_in_words
 from .motif_table import MotifRow, MotifTable
 
+_NO_SAVE = "a preview saw only a part of the video. Press Find motifs to save those of all of it."
+
 
 class MotifPanel(QWidget):
     """The list of motifs, with what was found in a sentence.
@@ -113,7 +115,7 @@ class MotifPanel(QWidget):
             ]
         )
         self.set_explained(False, False)
-        self.set_available("")
+        self.set_available("", preview=found.crop is not None)
 
     def clear(self, text: str) -> None:
         """Show no motifs, and say why."""
@@ -134,15 +136,17 @@ class MotifPanel(QWidget):
             with QSignalBlocker(box):
                 box.setChecked(on)
 
-    def set_available(self, reason: str) -> None:
-        """Enable what needs motifs, or disable it and say why."""
+    def set_available(self, reason: str, *, preview: bool = False) -> None:
+        """Enable what needs motifs, or disable it and say why; motifs of a preview cannot be saved."""
         self.table.setVisible(not reason and self.table.table.rowCount() > 0)
         for button in (self._map, self._video):
             button.setEnabled(not reason)
         enable(self._order, reason, "Colour the map by when a cell fires in its motif: blue first, red last.")
         enable(self._reconstruction, reason, "What the motifs explain of the video; computed frame by frame.")
         enable(self._residual, reason, "The video less what the motifs explain; computed frame by frame.")
-        enable(self._save, reason, "Keep the motifs, the settings and the test in a file (.segmotif).")
+        # A saved model is shown on the video of its shape, and a part of a video is no layer.
+        no_save = _NO_SAVE if preview and not reason else reason
+        enable(self._save, no_save, "Keep the motifs, the settings and the test in a file (.segmotif).")
         enable(self._copy, reason, "Copy a script that does the same: find, save, write the results.")
 
     def set_loadable(self, reason: str) -> None:

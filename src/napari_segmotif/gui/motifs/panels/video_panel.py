@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from napari.layers import Image, Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
@@ -19,6 +20,8 @@ from ...section import row, words
 
 _AXES = "TYX"
 _FASTEST = 100_000.0  # frames per second
+_KEPT = [0, 2, 3]  # axes of a stack over time that one plane of it has
+_EDGE_ON = 1e6  # condition number of a transform that leaves next to nothing of one axis
 
 
 class VideoPanel(QWidget):
@@ -165,16 +168,35 @@ def plane_in_view(layer: Image, napari_viewer: Any) -> Image:
     point = layer.world_to_data(napari_viewer.dims.point)
     plane = int(min(max(round(float(point[1])), 0), array.shape[1] - 1))
     data = _plane_of(array, plane)
-    kept = [0, 2, 3]
     return Image(
         data,
         name=f"{layer.name} · plane {plane}",
-        scale=layer.scale[kept],
-        translate=layer.translate[kept],
-        units=tuple(layer.units[i] for i in kept),
-        axis_labels=tuple(layer.axis_labels[i] for i in kept),
+        units=tuple(layer.units[i] for i in _KEPT),
+        axis_labels=tuple(layer.axis_labels[i] for i in _KEPT),
         contrast_limits=layer.contrast_limits,
+        **_place_of_plane(layer, plane),
     )
+
+
+def _place_of_plane(layer: Image, plane: int) -> dict[str, Any]:
+    """Put each pixel of a plane where it is in the layer, as seen along the axis that is left out.
+
+    Scale and translation stay what they are, since the frame rate is read from them; the rest (rotation,
+    shear, affine, and where these mix axes, the shift of a plane other than the first) goes into an affine.
+    """
+    from napari.utils.transforms import Affine
+
+    inner = Affine(scale=layer.scale, translate=layer.translate, rotate=layer.rotate, shear=layer.shear)
+    whole = layer.affine.affine_matrix @ inner.affine_matrix
+    corner = (whole @ [0, plane, 0, 0, 1])[_KEPT]
+    scale, translate = layer.scale[_KEPT], layer.translate[_KEPT]
+    affine = np.eye(4)
+    affine[:3, :3] = whole[np.ix_(_KEPT, _KEPT)] / scale
+    affine[:3, 3] = corner - affine[:3, :3] @ translate
+    place = {"scale": scale, "translate": translate}
+    if np.linalg.cond(affine[:3, :3]) > _EDGE_ON:  # seen from its side it would be a line: lay it flat
+        return place
+    return {**place, "affine": affine}
 
 
 def _plane_of(array: Any, plane: int) -> Any:

@@ -27,6 +27,22 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_segmotif.common.progress import CancelToken, Job, Progress
 
 _REFERRERS_SHOWN = 6
+_COLLECTED_FOR = pytest.StashKey[object]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Keep what is there before a test out of the collections during and after it.
+
+    napari's fixture and ours look for leaks by collecting garbage, several times a test. Most of that time
+    went into the modules that are imported; now a collection goes through what the test itself made.
+    """
+    module, stash = getattr(item, "module", None), item.session.stash
+    if stash.get(_COLLECTED_FOR, None) is not module:
+        stash[_COLLECTED_FOR] = module
+        gc.unfreeze()  # what a test of the last module left is not kept for good
+        gc.collect()
+    gc.freeze()
 
 
 class Gate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,16 @@ def moving(shape: tuple[int, ...] = (60, 16, 16)) -> NDArray[np.float32]:
     return np.random.default_rng(0).normal(10, 1, shape).astype(np.float32)
 
 
-def refused(video: Any, message: str, axes: str | None = None, **settings: Any) -> None:
-    """The video is refused with this message, which ends with what was got; the model stays new."""
+def refusal(video: Any, axes: str | None = None, **settings: Any) -> str:
+    """The words with which a video is refused: they end with what was got, and the model stays new."""
     model = LeMoNADe(motif_length=10, **settings)
-    with pytest.raises(InputError, match=message) as raised:
+    with pytest.raises(InputError) as raised:
         model.fit(video, axes)
-    assert str(raised.value).rstrip().endswith(")")
-    assert "(got " in str(raised.value)
+    words = str(raised.value)
+    assert words.rstrip().endswith(")")
+    assert "(got " in words
     assert set(vars(model)) == {"parameters"}
+    return words
 
 
 # --------------------------------------------------------------------------------------------- settings
@@ -65,65 +68,63 @@ def test_settings_out_of_bounds_are_refused(settings: Settings, message: str) ->
 
 @pytest.mark.parametrize("n_frames", [2, 9, 10])
 def test_a_video_no_longer_than_a_motif(n_frames: int) -> None:
-    refused(
-        moving((n_frames, 16, 16)),
-        rf"longer than a motif.*got {n_frames} frames and a motif length of 10 frames",
-    )
+    words = refusal(moving((n_frames, 16, 16)))
+    assert "longer than a motif" in words
+    assert f"got {n_frames} frames and a motif length of 10 frames" in words
 
 
 @pytest.mark.parametrize("value", [0, 7.5])
 def test_a_constant_video(value: float) -> None:
-    refused(np.full((60, 16, 16), value, np.float32), f"same brightness.*got {value:g} throughout")
+    words = refusal(np.full((60, 16, 16), value, np.float32))
+    assert re.search(f"same brightness.*got {value:g} throughout", words)
 
 
 def test_the_same_picture_in_every_frame() -> None:
-    refused(np.repeat(moving((1, 16, 16)), 60, axis=0), "nothing changes from frame to frame.*got 60 times")
+    words = refusal(np.repeat(moving((1, 16, 16)), 60, axis=0))
+    assert re.search("nothing changes from frame to frame.*got 60 times", words)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite(value: float) -> None:
     video = moving()
     video[37, 3, 4:6] = value
-    refused(video, r"not finite.*numpy\.nan_to_num.*got 2 of them in frame 37")
+    assert re.search(r"not finite.*numpy\.nan_to_num.*got 2 of them in frame 37", refusal(video))
 
 
 def test_one_frame() -> None:
-    refused(moving((1, 16, 16)), "this is one frame")
-    refused(moving((16, 16)), "this is a single picture or less")
-    refused(ImageSource(moving((16, 16)), "YX"), "this is one frame")
+    assert "this is one frame" in refusal(moving((1, 16, 16)))
+    assert "this is a single picture or less" in refusal(moving((16, 16)))
+    assert "this is one frame" in refusal(ImageSource(moving((16, 16)), "YX"))
 
 
 def test_an_empty_video() -> None:
-    refused(np.zeros((0, 16, 16), np.float32), "the video is empty")
+    assert "the video is empty" in refusal(np.zeros((0, 16, 16), np.float32))
 
 
 def test_colours() -> None:
-    refused(moving((32, 24, 3)), "picture in colours")
-    refused(moving((60, 16, 16, 3)), "pick one channel.*got 3 channels", "TYXC")
+    assert "picture in colours" in refusal(moving((32, 24, 3)))
+    assert re.search("pick one channel.*got 3 channels", refusal(moving((60, 16, 16, 3)), "TYXC"))
     with pytest.raises(AxesError):
         LeMoNADe(motif_length=10).fit(moving((60, 16, 16, 3)))
 
 
 def test_a_volume() -> None:
-    refused(moving((60, 5, 16, 16)), "pick a plane.*got 5 planes", "TZYX")
-    refused(moving((60, 5, 16, 16)), "one plane and one channel.*pick them")
+    assert re.search("pick a plane.*got 5 planes", refusal(moving((60, 5, 16, 16)), "TZYX"))
+    assert re.search("one plane and one channel.*pick them", refusal(moving((60, 5, 16, 16))))
 
 
 def test_what_is_no_number() -> None:
-    refused(np.ones((60, 16, 16), complex), "integers or real numbers")
-    refused(np.full((60, 16, 16), "a"), "integers or real numbers")
+    assert "integers or real numbers" in refusal(np.ones((60, 16, 16), complex))
+    assert "integers or real numbers" in refusal(np.full((60, 16, 16), "a"))
 
 
 def test_axes_that_do_not_fit() -> None:
-    refused(moving(), "one letter per dimension", "TZYX")
+    assert "one letter per dimension" in refusal(moving(), "TZYX")
 
 
 def test_relative_changes_of_a_negative_baseline() -> None:
-    refused(
-        moving() - 30,
-        "baseline, which must be positive: take 'subtract'.*got a baseline of -",
-        normalization="dff",
-    )
+    words = refusal(moving() - 30, normalization="dff")
+    assert re.search("baseline, which must be positive: take 'subtract'.*got a baseline of -", words)
 
 
 def test_a_refused_video_leaves_an_earlier_fit(found: LeMoNADe) -> None:

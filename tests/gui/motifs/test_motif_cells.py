@@ -18,6 +18,7 @@ from napari_segmotif.gui.motifs.widget import MotifDetectorWidget
 from napari_segmotif.motifs.parameters import MotifParameters
 
 ALL_FOUND = "6 of 7 cells fire in a motif."
+BY_MOTIF = np.where(cells() < 30, cells() // 10, 0)
 
 
 @pytest.fixture
@@ -31,14 +32,14 @@ def orders_of(widget: MotifDetectorWidget) -> list[list[int]]:
     return [one.labels.tolist() for one in widget.found.orders]
 
 
-def show_motifs_of_cells(viewer: Viewer, widget: MotifDetectorWidget, labels: np.ndarray) -> None:
-    """Check that the cells in `labels`, numbered as in `cells` but otherwise, are shown in their motifs."""
-    assert widget.form.cells_said.text() == ALL_FOUND
-    np.testing.assert_array_equal(
-        layer(viewer, "Cells by motif").data, np.where(cells() < 30, cells() // 10, 0)
-    )
-    members = {int(label) for label in np.unique(labels[(cells() > 0) & (cells() < 30)])}
-    assert {label for one in orders_of(widget) for label in one} == members
+def cells_in_motifs(widget: MotifDetectorWidget) -> set[int]:
+    """Labels of the cells that the orders have."""
+    return {label for one in orders_of(widget) for label in one}
+
+
+def members(labels: np.ndarray) -> set[int]:
+    """Labels of the cells that are in a motif, of cells that lie as in `cells`."""
+    return {int(label) for label in np.unique(labels[(cells() > 0) & (cells() < 30)])}
 
 
 def start_and_hold(widget: MotifDetectorWidget, double: type[Double], qtbot: QtBot, what: str) -> None:
@@ -61,7 +62,9 @@ def test_cells_chosen_during_a_run_are_looked_at_when_it_ends(
     double.go.set()
     finished(widget)
     if what == "run":
-        show_motifs_of_cells(viewer, widget, cells())
+        assert widget.form.cells_said.text() == ALL_FOUND
+        assert np.array_equal(layer(viewer, "Cells by motif").data, BY_MOTIF)
+        assert cells_in_motifs(widget) == members(cells())
     else:
         said = "6 of 7 cells in the part that the preview looked at fire in a motif."
         assert widget.form.cells_said.text() == said
@@ -79,7 +82,9 @@ def test_cells_chosen_while_a_run_is_dropped_are_looked_at_too(
     widget.form.cell_layer.choose(chosen)
     widget.runner.cancel()
     finished(widget)
-    show_motifs_of_cells(viewer, widget, cells())
+    assert widget.form.cells_said.text() == ALL_FOUND
+    assert np.array_equal(layer(viewer, "Cells by motif").data, BY_MOTIF)
+    assert cells_in_motifs(widget) == members(cells())
 
 
 def test_cells_chosen_at_a_preview_are_those_of_the_whole_video_too(
@@ -94,7 +99,9 @@ def test_cells_chosen_at_a_preview_are_those_of_the_whole_video_too(
     finished(widget)
     widget.form.motifs._whole.click()
     finished(widget)
-    show_motifs_of_cells(viewer, widget, cells())
+    assert widget.form.cells_said.text() == ALL_FOUND
+    assert np.array_equal(layer(viewer, "Cells by motif").data, BY_MOTIF)
+    assert cells_in_motifs(widget) == members(cells())
 
 
 def test_painted_cells_are_looked_at_again_when_a_result_is_shown(
@@ -109,7 +116,9 @@ def test_painted_cells_are_looked_at_again_when_a_result_is_shown(
     chosen.data = np.where(cells() > 0, cells() + 500, 0)
     widget.form.motifs._whole.click()
     finished(widget)
-    show_motifs_of_cells(viewer, widget, chosen.data)
+    assert widget.form.cells_said.text() == ALL_FOUND
+    assert np.array_equal(layer(viewer, "Cells by motif").data, BY_MOTIF)
+    assert cells_in_motifs(widget) == members(chosen.data)
 
 
 def test_without_cells_none_are_exported(viewer: Viewer, widget: MotifDetectorWidget, tmp_path: Path) -> None:
@@ -138,7 +147,7 @@ def test_cells_that_the_orders_do_not_know_are_in_no_motif() -> None:
     assert (shown[cells() == 10] == 1).all()
     huge = np.where(cells() > 0, cells().astype(np.int64) + 10**12, 0)
     shown = cells_by_motif(huge, with_orders(found, huge))
-    np.testing.assert_array_equal(shown, np.where(cells() < 30, cells() // 10, 0))
+    assert np.array_equal(shown, BY_MOTIF)
 
 
 def test_a_preview_of_a_part_without_cells_is_not_lost(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
@@ -84,6 +84,7 @@ class ClassList(QWidget):
         super().__init__(parent)
         self._words, self._new_entry, self._most_rows = words, new_entry, most_rows
         self._entries: tuple[ClassEntry, ...] = ()
+        self._counts: tuple[Mapping[int, int], Mapping[int, int]] = ({}, {})
         self._reason = ""
         self.table = _empty_table(words.columns)
         self.table.itemChanged.connect(self._on_edited)
@@ -96,10 +97,6 @@ class ClassList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table)
         layout.addLayout(row(self.add, self.remove))
-
-    def counts_of(self, label: int) -> tuple[int, int]:
-        """The two counts of a class: for subclasses to say."""
-        raise NotImplementedError
 
     def label_text(self, label: int) -> str:
         """What stands beside the colour."""
@@ -138,8 +135,9 @@ class ClassList(QWidget):
         self.table.setFixedHeight(self.table.horizontalHeader().sizeHint().height() + rows * _ROW_HEIGHT + 6)
         self.select(keep if keep in self.names else next(iter(self.names), 0))
 
-    def show_counts(self) -> None:
-        """Write the counts anew."""
+    def show_counts(self, first: Mapping[int, int], second: Mapping[int, int]) -> None:
+        """Show the two counts of each class, by label."""
+        self._counts = (first, second)
         with QSignalBlocker(self.table):
             for index, entry in enumerate(self._entries):
                 self._fill_counts(index, entry)
@@ -228,7 +226,8 @@ class ClassList(QWidget):
         self._fill_counts(index, entry)
 
     def _fill_counts(self, index: int, entry: ClassEntry) -> None:
-        for column, number in zip((FIRST_COUNT, SECOND_COUNT), self.counts_of(entry.label), strict=True):
+        for column, counts in zip((FIRST_COUNT, SECOND_COUNT), self._counts, strict=True):
+            number = counts.get(entry.label, 0)
             item = QTableWidgetItem(f"{number:,}" if number else "–")
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
             item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

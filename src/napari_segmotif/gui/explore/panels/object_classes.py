@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from qtpy.QtWidgets import QWidget
 
@@ -40,20 +40,9 @@ class ObjectClassTable(ClassList):
     """The selected class is what "give to the selection" gives; objects of a removed one lose it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._picked: Mapping[int, int] = {}
-        self._predicted: Mapping[int, int] = {}
         super().__init__(_WORDS, new_entry, _MOST_ROWS, parent)
         self.set_entries((new_entry(1), new_entry(2)))
-
-    def set_counts(self, picked: Mapping[int, int], predicted: Mapping[int, int]) -> None:
-        """Show how many objects were given each class, and how many the classifier takes for it."""
-        self._picked, self._predicted = picked, predicted
-        self.show_counts()
 
     def label_text(self, label: int) -> str:
         """The key, where there is one."""
         return str(label) if label < 10 else ""
-
-    def counts_of(self, label: int) -> tuple[int, int]:
-        """Picked, and found."""
-        return self._picked.get(label, 0), self._predicted.get(label, 0)

@@ -104,7 +104,7 @@ class Picking:
         predicted = {} if found is None else class_counts(np.asarray(found).astype(np.int64))
         picked = class_counts(self.classes)
         table = bench.form.classify.classes
-        table.set_counts(picked, predicted)
+        table.show_counts(picked, predicted)
         text = picked_in_words(picked, table.names) if bench.session.table is not None else ""
         bench.form.sections["classify"].set_summary(text)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QWidget
 
-from ....pixel.strokes import StrokeCount
 from ...classes.class_list import ClassList, ClassListWords
 from ...classes.entries import default_entry
 from ..painted import Counts
@@ -29,21 +28,19 @@ class ClassTable(ClassList):
     """The selected class is the one that is painted with; the strokes of a removed one are to be erased."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._counts: Counts = {}
         super().__init__(_WORDS, default_entry, _MOST_ROWS, parent)
+        self._painted: Counts = {}
         self.set_entries(())
 
     @property
     def counts(self) -> Counts:
         """How much of each class is painted, as it was counted last."""
-        return self._counts
+        return self._painted
 
     def set_counts(self, counts: Counts) -> None:
         """Show how much of each class is painted."""
-        self._counts = dict(counts)
-        self.show_counts()
-
-    def counts_of(self, label: int) -> tuple[int, int]:
-        """Pixels and strokes."""
-        count = self._counts.get(label, StrokeCount(0, 0))
-        return count.pixels, count.strokes
+        self._painted = dict(counts)
+        self.show_counts(
+            {label: count.pixels for label, count in counts.items()},
+            {label: count.strokes for label, count in counts.items()},
+        )
